@@ -1,0 +1,36 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import SchemaBuilder from '@pothos/core'
+import { createYoga } from 'graphql-yoga'
+
+// The yardstick: graphql-yoga and Pothos over node:http, answering the benchmark's query from a constant. No cookie, no store.
+// The gateway's plugins widen Pothos's global types: their options would be asked for here, where they are not loaded.
+const options = { defaultFieldNullability: false } as never
+const builder = new SchemaBuilder<{ DefaultFieldNullability: false }>(options)
+const user = JSON.parse(process.env.BENCH_ANSWER ?? '{}') as {
+  did: string
+  handle: string
+  pdsUrl: string
+  grantedScopes: string[]
+  session: { kind: string }
+}
+
+const SessionKind = builder.enumType('SessionKind', { values: ['BROWSER'] as const })
+const Session = builder.objectRef<{ kind: string }>('Session').implement({
+  fields: (t) => ({ kind: t.field({ type: SessionKind, resolve: () => 'BROWSER' as const }) }),
+})
+const CurrentUser = builder.objectRef<typeof user>('CurrentUser').implement({
+  fields: (t) => ({
+    did: t.exposeID('did'),
+    handle: t.exposeString('handle'),
+    pdsUrl: t.exposeString('pdsUrl'),
+    grantedScopes: t.exposeStringList('grantedScopes'),
+    session: t.field({ type: Session, resolve: ({ session }) => session }),
+  }),
+})
+builder.queryType({
+  fields: (t) => ({ currentUser: t.field({ type: CurrentUser, nullable: true, resolve: () => user }) }),
+})
+
+const server = createServer(createYoga({ schema: builder.toSchema(), logging: false, graphiql: false }))
+server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))

@@ -1,0 +1,99 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import autocannon from 'autocannon'
+import { openDatabase } from '../src/store/database.ts'
+import { createFreshDatabase } from '../test/support/fresh-database.ts'
+import { findServices, REDIS_URL } from '../test/support/services.ts'
+import { writeSignedInSession } from './signed-in-session.ts'
+
+// What a `currentUser` with a valid cookie costs against bare graphql-yoga and Pothos answering the same object. Both servers in a
+// process of their own, measured in turn in one run, so that what else the machine does falls on both: the ratio is what counts.
+const QUERY = 'query { currentUser { did handle pdsUrl grantedScopes session { kind } } }'
+const ROUNDS = 5
+const SECONDS = 3
+const CONNECTIONS = 32
+
+type Server = { name: string; process: ChildProcess; url: string; headers: Record<string, string>; rates: number[] }
+
+async function startServer(
+  name: string,
+  { file, env, headers }: { file: string; env: Record<string, string>; headers: Record<string, string> },
+): Promise<Server> {
+  const child = fork(new URL(file, import.meta.url), {
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
+    // The gateway's log is written, as it is in production, but to nowhere.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  return { name, process: child, url: `http://127.0.0.1:${port}/graphql`, headers, rates: [] }
+}
+
+const request = (server: Server) => ({
+  method: 'POST' as const,
+  headers: { 'content-type': 'application/json', ...server.headers },
+  body: JSON.stringify({ query: QUERY }),
+})
+
+async function answer(server: Server): Promise<unknown> {
+  const { data } = (await (await fetch(server.url, request(server))).json()) as { data: { currentUser: unknown } }
+  return data.currentUser
+}
+
+async function measure(server: Server, seconds: number): Promise<number> {
+  const result = await autocannon({
+    url: server.url,
+    connections: CONNECTIONS,
+    duration: seconds,
+    ...request(server),
+  })
+  if (result.errors > 0 || result.non2xx > 0) throw new Error(`${server.name} did not answer every request`)
+  return result['2xx'] / result.duration
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+const services = await findServices()
+if (!services.postgres || !services.redis) {
+  process.stderr.write('The benchmark needs PostgreSQL (TEST_DATABASE_URL) and Redis (TEST_REDIS_URL).\n')
+  process.exit(1)
+}
+const fresh = await createFreshDatabase()
+const database = await openDatabase({ kind: 'postgresql', url: fresh.url })
+const sessionToken = await writeSignedInSession(database.prisma)
+await database.close()
+
+const gateway = await startServer('gateway', {
+  file: './gateway-server.ts',
+  env: {
+    DATABASE_URL: fresh.url,
+    REDIS_URL,
+    ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64url')}`,
+  },
+  headers: { cookie: `atgate=${sessionToken}` },
+})
+const bare = await startServer('bare graphql-yoga + Pothos', {
+  file: './bare-server.ts',
+  env: { BENCH_ANSWER: JSON.stringify(await answer(gateway)) },
+  headers: {},
+})
+try {
+  if (JSON.stringify(await answer(bare)) !== JSON.stringify(await answer(gateway)))
+    throw new Error('the answers differ')
+  for (const server of [bare, gateway]) await measure(server, 2)
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const server of [bare, gateway]) server.rates.push(await measure(server, SECONDS))
+  }
+  for (const { name, rates } of [bare, gateway]) {
+    const spread = `${Math.round(Math.min(...rates))}–${Math.round(Math.max(...rates))}`
+    say(`${name.padEnd(28)} ${String(Math.round(median(rates))).padStart(7)} requests/s  (${spread})`)
+  }
+  const ratios = bare.rates.map((rate, round) => (gateway.rates[round] ?? Number.NaN) / rate)
+  say(`\ncurrentUser with a cookie runs at ${median(ratios).toFixed(2)} of the bare server's rate`)
+  say(`(${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s each in turn, PostgreSQL and Redis)`)
+} finally {
+  for (const server of [bare, gateway]) server.process.kill('SIGTERM')
+  await Promise.all([bare, gateway].map((server) => server.process.exitCode ?? once(server.process, 'exit')))
+  await fresh.drop()
+}

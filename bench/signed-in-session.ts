@@ -1,0 +1,40 @@
+import { formatSessionToken, hashSecret, newId, newSecret } from '../src/auth/session-token.ts'
+import { DAY } from '../src/clock.ts'
+import type { PrismaClient } from '../src/store/generated/client.ts'
+
+/**
+ * A session as a completed sign-in leaves it, written straight into the tables: the benchmark is about what comes after.
+ * @returns its session token
+ */
+export async function writeSignedInSession(db: PrismaClient): Promise<string> {
+  const [now, inTwoWeeks] = [new Date(), new Date(Date.now() + 14 * DAY)]
+  const [id, secret, did] = [newId(), newSecret(), 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa']
+  await db.session.create({
+    data: {
+      id,
+      secretHash: hashSecret(secret),
+      kind: 'BROWSER',
+      isActive: true,
+      createdAt: now,
+      linkedAt: now,
+      lastUsedAt: now,
+      expiresAt: inTwoWeeks,
+      account: {
+        create: { did, handle: 'alice.example.com', pdsUrl: 'https://pds.example.com', refreshedAt: now },
+      },
+      group: { create: { id: newId() } },
+      credential: {
+        create: {
+          id: newId(),
+          did,
+          issuer: 'https://pds.example.com',
+          scope: 'atproto transition:generic',
+          sealed: 'never opened here',
+          expiresAt: inTwoWeeks,
+          updatedAt: now,
+        },
+      },
+    },
+  })
+  return formatSessionToken({ id, secret }, { developer: false })
+}

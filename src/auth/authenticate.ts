@@ -1,0 +1,69 @@
+import type { Prisma, PrismaClient } from '../store/generated/client.ts'
+import type { Gateway } from './gateway.ts'
+import { keepInUse } from './keep-in-use.ts'
+import { parseSessionToken, secretMatches } from './session-token.ts'
+
+/** Who makes a request: an exchanged, unexpired session with its account and its grant. */
+export type Viewer = {
+  session: ViewerSession
+  /** Whether the session came as a cookie, or as a bearer token that the client holds itself. */
+  via: 'cookie' | 'bearer'
+  /** Its secret was replaced a moment ago, in another tab of the same client. It may still read, but changes nothing. */
+  isReplaced: boolean
+}
+
+export type ViewerSession = Prisma.SessionGetPayload<{ include: typeof viewerIncludes }>
+
+/** What comes along with a session, in the same query. */
+export const viewerIncludes = {
+  account: true,
+  credential: { select: { scope: true, state: true, expiresAt: true, updatedAt: true } },
+} satisfies Prisma.SessionInclude
+
+/** What a request shows of itself. */
+export type RequestCredentials = { sessionCookie: string | null; authorization: string | null }
+
+type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger'>
+
+/**
+ * Who makes a request, or null. The cookie counts if there is one, else a bearer token (RFC 6750 §2.1).
+ * Costs one database query, and a write in the background every few minutes.
+ */
+export async function authenticate(
+  gateway: Parts,
+  { sessionCookie, authorization }: RequestCredentials,
+): Promise<Viewer | null> {
+  const proven = await proveSession(gateway.db, sessionCookie ?? bearerToken(authorization), gateway.clock())
+  if (proven === null) return null
+  if (!proven.isReplaced) keepInUse(gateway, proven.session)
+  return { ...proven, via: sessionCookie === null ? 'bearer' : 'cookie' }
+}
+
+/** The session that a session token proves, if it may be used at all. */
+export async function proveSession(
+  db: Pick<PrismaClient, 'session'>,
+  text: string | null,
+  now: number,
+): Promise<{ session: ViewerSession; isReplaced: boolean } | null> {
+  const token = text === null ? null : parseSessionToken(text)
+  if (token === null) return null
+  const session = await findSession(db, token.id)
+  if (session === null || session.expiresAt.getTime() <= now) return null
+  const { secretHash, formerHash, isActive, graceUntil } = session
+  const inGrace = graceUntil !== null && graceUntil.getTime() > now
+  if (secretHash !== null && secretMatches(token.secret, secretHash)) {
+    return isActive || inGrace ? { session, isReplaced: !isActive } : null
+  }
+  return inGrace && formerHash !== null && secretMatches(token.secret, formerHash)
+    ? { session, isReplaced: true }
+    : null
+}
+
+/** A session with what a viewer shows of it. */
+export function findSession(db: Pick<PrismaClient, 'session'>, id: string): Promise<ViewerSession | null> {
+  return db.session.findUnique({ where: { id }, include: viewerIncludes, relationLoadStrategy: 'join' })
+}
+
+function bearerToken(authorization: string | null): string | null {
+  return /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1] ?? null
+}

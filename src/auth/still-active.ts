@@ -1,0 +1,25 @@
+import { GatewayError } from '../errors.ts'
+import type { Prisma } from '../store/generated/client.ts'
+import type { Viewer } from './authenticate.ts'
+
+/**
+ * Refuses a change by a session whose secret was replaced a moment ago.
+ * @throws GatewayError FORBIDDEN
+ */
+export function requireNotReplaced({ isReplaced }: Viewer): void {
+  if (isReplaced) throw replaced()
+}
+
+/**
+ * Refuses to change a group for a session that another tab of the same client is just replacing. Of two changes at once one
+ * wins, so that the cookie that the browser ends with is always that of the active session. To be called with the group locked.
+ * @throws GatewayError FORBIDDEN
+ */
+export async function requireStillActive(tx: Prisma.TransactionClient, { session }: Viewer): Promise<void> {
+  const unchanged = { id: session.id, isActive: true, secretHash: session.secretHash }
+  if ((await tx.session.count({ where: unchanged })) === 0) throw replaced()
+}
+
+function replaced(): GatewayError {
+  return new GatewayError('FORBIDDEN', 'Another tab has changed the account a moment ago. Reload, and try again.')
+}

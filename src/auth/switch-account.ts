@@ -1,0 +1,31 @@
+import { GatewayError } from '../errors.ts'
+import { audit, type ClientInfo } from './audit.ts'
+import type { Viewer } from './authenticate.ts'
+import type { Gateway } from './gateway.ts'
+import { activateSession, findLinkedSession, lockGroup } from './session-group.ts'
+import type { SessionToken } from './session-token.ts'
+import { starterOf } from './starter.ts'
+import { requireStillActive } from './still-active.ts'
+
+/**
+ * Makes another account of the group the active one.
+ * @returns the token of its session, which is new
+ * @throws GatewayError ALREADY_ACTIVE, ACCOUNT_NOT_LINKED, FORBIDDEN
+ */
+export async function switchAccount(
+  { db, clock }: Pick<Gateway, 'db' | 'clock'>,
+  { viewer, targetDid, client }: { viewer: Viewer; targetDid: string; client: ClientInfo },
+): Promise<SessionToken> {
+  const { groupId } = starterOf(viewer)
+  if (targetDid === viewer.session.did) {
+    throw new GatewayError('ALREADY_ACTIVE', 'That is the account that you are using.')
+  }
+  return db.$transaction(async (tx) => {
+    await lockGroup(tx, groupId)
+    await requireStillActive(tx, viewer)
+    const now = new Date(clock())
+    const target = await findLinkedSession(tx, { groupId, did: targetDid, now })
+    await audit(tx, { clock, client, kind: 'account_switched', did: targetDid, sessionId: target.id })
+    return activateSession(tx, target, now)
+  })
+}

@@ -1,0 +1,9 @@
+/** The present, in milliseconds since the epoch. Tests hand in one that can be moved. */
+export type Clock = () => number
+
+export const systemClock: Clock = () => Date.now()
+
+export const SECOND = 1000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+export const DAY = 24 * HOUR

@@ -1,0 +1,148 @@
+import { z } from 'zod'
+
+/** One key that seals what is stored: `id` goes into the sealed text's `kid`, `secret` is 32 bytes. */
+export type EncryptionKey = { id: string; secret: Uint8Array }
+
+/** A place where people can create an account. */
+export type PdsOption = z.output<typeof pdsOption>
+
+/** A private ES256 key of the confidential OAuth client, as a JWK (RFC 7517). */
+export type OAuthPrivateKey = z.output<typeof oauthPrivateKey>
+
+export type LogLevel = z.output<typeof logLevel>
+
+/** Whether a URL's host is a loopback address that RFC 8252 §7.3 allows in redirect URIs; `localhost` is not one. */
+export function isLoopbackAddress(hostname: string): boolean {
+  return hostname === '127.0.0.1' || hostname === '[::1]'
+}
+
+/** `on`/`off`, `true`/`false`, `yes`/`no`, `1`/`0`. */
+export const flag = z.stringbool({ error: 'must be "on" or "off"' })
+
+export const logLevel = z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+  error: (issue) => `must be one of ${(issue as { values?: string[] }).values?.join(', ')}`,
+})
+
+/** A whole number within the given bounds, both allowed. */
+export function wholeNumber({ min, max }: { min: number; max: number }): z.ZodType<number, string> {
+  return z
+    .string()
+    .refine(
+      (text) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `must be a whole number from ${min} to ${max}`,
+    )
+    .transform(Number)
+}
+
+/** An http(s) origin such as `https://app.example`, with no path; given back without a trailing slash. */
+export const origin = z.string().transform((text, context) => {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return refuse(context, 'must be an http or https URL')
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
+    return refuse(context, 'must be an origin such as https://app.example, without a path, query or user name')
+  }
+  return url.origin
+})
+
+/** A URL of one of the given schemes. The text may hold a password, so that messages never repeat it. */
+export function urlWithScheme(...schemes: string[]): z.ZodType<string, string> {
+  const known = schemes.map((scheme) => `${scheme}//`).join(' or ')
+  return z.string().refine((text) => schemes.includes(URL.parse(text)?.protocol ?? ''), `must be a URL with ${known}`)
+}
+
+/** A path on the frontend, such as `/welcome`. */
+export const path = z.string().regex(/^\/(?![/\\])[^\s\\]*$/, 'must be a path that begins with one slash')
+
+/** A comma-separated list. */
+export function listOf<T>(item: z.ZodType<T, string>): z.ZodType<T[], string> {
+  return z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .pipe(z.array(item))
+}
+
+/** Scopes separated by spaces, as in OAuth (RFC 6749 §3.3). */
+export const scopes = z.string().transform((text) => [...new Set(text.split(/\s+/))])
+
+/** `off`, `on`, or the addresses (or CIDR ranges) of the proxies, separated by commas. */
+export const trustProxy = z.string().transform((text) => {
+  const known = flag.safeParse(text)
+  return known.success ? known.data : text.split(',').map((part) => part.trim())
+})
+
+/** `id:key` pairs separated by commas; each key 32 random bytes in base64url. */
+export const encryptionKeys = z.string().transform((text, context) => {
+  const keys: EncryptionKey[] = []
+  for (const [index, pair] of text.split(',').entries()) {
+    const match = /^([\w-]{1,32}):([\w-]+)=*$/.exec(pair.trim())
+    const secret = Buffer.from(match?.[2] ?? '', 'base64url')
+    // The value is secret: a mistake is named by its place alone.
+    if (match?.[1] === undefined || secret.length !== 32) {
+      return refuse(context, `key ${index + 1} must be an id, a colon and 32 bytes in base64url`)
+    }
+    if (keys.some((key) => key.id === match[1])) return refuse(context, `two keys have the id "${match[1]}"`)
+    keys.push({ id: match[1], secret })
+  }
+  return keys
+})
+
+const coordinate = z.string().regex(/^[\w-]{43}$/)
+
+const oauthPrivateKey = z.object({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  alg: z.literal('ES256').default('ES256'),
+  kid: z.string().min(1),
+  x: coordinate,
+  y: coordinate,
+  d: coordinate,
+})
+
+/** A JWK set of private ES256 keys, each with a `kid` of its own. */
+export const oauthPrivateKeys = z.string().transform((text, context) => {
+  const parsed = z.object({ keys: z.array(oauthPrivateKey).min(1) }).safeParse(parseJson(text))
+  if (!parsed.success) {
+    const where = parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole').join(', ')
+    return refuse(context, `must be a JWK set of private ES256 keys with kid; wrong: ${where}`)
+  }
+  const ids = parsed.data.keys.map((key) => key.kid)
+  if (new Set(ids).size !== ids.length) return refuse(context, 'two keys have the same kid')
+  return parsed.data.keys
+})
+
+const pdsOption = z.object({
+  name: z.string().min(1),
+  url: origin,
+  recommended: z.boolean().default(false),
+  description: z.string().nullable().default(null),
+  infoUrl: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null),
+})
+
+/** A JSON array of `{ name, url, recommended?, description?, infoUrl? }`. */
+export const pdsOptions = z.string().transform((text, context) => {
+  const parsed = z.array(pdsOption).safeParse(parseJson(text))
+  if (parsed.success) return parsed.data
+  const where = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'the whole'} (${issue.message})`)
+  return refuse(context, `must be a JSON array of { name, url, … }; wrong: ${where.join(', ')}`)
+})
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
+}

@@ -1,0 +1,63 @@
+/** Every error code that a client can see, with its HTTP status. DESIGN.md lists what each means. */
+export const ERROR_STATUS = {
+  UNAUTHENTICATED: 401,
+  SCOPE_UPGRADE_REQUIRED: 403,
+  FORBIDDEN: 403,
+  BAD_USER_INPUT: 400,
+  INVALID_HANDLE: 400,
+  HANDLE_NOT_FOUND: 404,
+  PDS_UNAVAILABLE: 502,
+  ACCOUNT_CREATION_DISABLED: 403,
+  ALREADY_LINKED: 409,
+  ALREADY_ACTIVE: 409,
+  ACCOUNT_NOT_LINKED: 404,
+  EXCHANGE_TOKEN_INVALID: 400,
+  SCOPE_NOT_OFFERED: 400,
+  TOKEN_NOT_FOUND: 404,
+  AMBIGUOUS_PREFIX: 409,
+  SESSION_NOT_FOUND: 404,
+  RATE_LIMITED: 429,
+  SERVICE_UNAVAILABLE: 503,
+} as const
+
+export type ErrorCode = keyof typeof ERROR_STATUS
+
+export type GatewayErrorOptions = {
+  /** What went wrong underneath. Logged, never shown. */
+  cause?: unknown
+  /** More for the log alone, free of secrets. */
+  detail?: string
+  /** Seconds after which trying again makes sense. */
+  retryAfter?: number
+}
+
+/**
+ * An error that a client is meant to see: its message says what was wrong and what to do.
+ * Anything else that is thrown is masked at the edge.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+  readonly retryAfter: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.detail = options.detail
+    this.retryAfter = options.retryAfter
+  }
+
+  get status(): number {
+    return ERROR_STATUS[this.code]
+  }
+}
+
+/** A store that cannot be reached or does not answer in time. Never to be read as "not found". */
+export function serviceUnavailable(store: 'database' | 'ephemeral store', cause: unknown): GatewayError {
+  return new GatewayError('SERVICE_UNAVAILABLE', 'The service is temporarily unavailable. Try again in a moment.', {
+    cause,
+    detail: `${store} unavailable`,
+    retryAfter: 2,
+  })
+}

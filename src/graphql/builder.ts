@@ -1,0 +1,41 @@
+import SchemaBuilder from '@pothos/core'
+import PrismaPlugin from '@pothos/plugin-prisma'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import { type Context, unauthenticated } from './context.ts'
+import type PrismaTypes from './generated/prisma-types.ts'
+import { getDatamodel } from './generated/prisma-types.ts'
+
+/** The one schema builder. Its Prisma client comes from the context, so that the schema can be printed without a database. */
+export const builder = new SchemaBuilder<{
+  Context: Context
+  PrismaTypes: PrismaTypes
+  DefaultFieldNullability: false
+  AuthScopes: { signedIn: boolean }
+  Scalars: {
+    ID: { Input: string; Output: string }
+    DateTime: { Input: Date; Output: Date }
+  }
+}>({
+  // Authorization comes first, so that it is checked before any other plugin loads data.
+  plugins: [ScopeAuthPlugin, PrismaPlugin],
+  defaultFieldNullability: false,
+  prisma: {
+    client: (context) => context.gateway.db,
+    dmmf: getDatamodel(),
+    exposeDescriptions: false,
+  },
+  scopeAuth: {
+    authScopes: (context) => ({ signedIn: async () => (await context.viewer()) !== null }),
+    unauthorizedError: unauthenticated,
+    // A store that is down is not a missing permission: its own error goes out.
+    treatErrorsAsUnauthorized: false,
+  },
+})
+
+builder.queryType()
+builder.mutationType()
+
+builder.scalarType('DateTime', {
+  description: 'A moment as an ISO 8601 text in UTC, such as 2026-11-23T12:00:00.000Z.',
+  serialize: (value) => value.toISOString(),
+})

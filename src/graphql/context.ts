@@ -1,0 +1,53 @@
+import { authenticate, type Viewer } from '../auth/authenticate.ts'
+import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
+import type { Gateway } from '../auth/gateway.ts'
+import { requireNotReplaced } from '../auth/still-active.ts'
+import { GatewayError } from '../errors.ts'
+
+/** What every resolver is given. */
+export type Context = {
+  gateway: Gateway
+  clientRequest: ClientRequest
+  cookies: ClientCookies
+  /** Who makes the request, or null; looked up once, and only when a field asks. */
+  viewer(): Promise<Viewer | null>
+  /** From here on the request goes on as this viewer: an exchange or a switch has just made it so. */
+  continueAs(viewer: Viewer): void
+}
+
+/** What the HTTP side hands over with each request. */
+export type ServerContext = { clientRequest: ClientRequest; cookies: ClientCookies }
+
+export function createContext(gateway: Gateway, { clientRequest, cookies }: ServerContext): Context {
+  let viewer: Promise<Viewer | null> | undefined
+  return {
+    gateway,
+    clientRequest,
+    cookies,
+    viewer() {
+      viewer ??= authenticate(gateway, clientRequest)
+      return viewer
+    },
+    continueAs(next) {
+      viewer = Promise.resolve(next)
+    },
+  }
+}
+
+/** The viewer of a field that only signed-in clients reach. */
+export async function signedInViewer(context: Context): Promise<Viewer> {
+  const viewer = await context.viewer()
+  if (viewer === null) throw unauthenticated()
+  return viewer
+}
+
+/** The viewer of a field that changes something. */
+export async function actingViewer(context: Context): Promise<Viewer> {
+  const viewer = await signedInViewer(context)
+  requireNotReplaced(viewer)
+  return viewer
+}
+
+export function unauthenticated(): GatewayError {
+  return new GatewayError('UNAUTHENTICATED', 'Nobody is signed in, or the session has ended. Sign in first.')
+}

@@ -1,0 +1,52 @@
+import type { Viewer } from '../auth/authenticate.ts'
+import { LINKED_ORDER, linkedSessions } from '../auth/session-group.ts'
+import { missingScopes, parseScope } from '../oauth/scope.ts'
+import { builder } from './builder.ts'
+import { LinkedAccount } from './linked-account.ts'
+import { Session } from './sessions.ts'
+
+const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
+  description: 'The account that this request acts as.',
+  fields: (t) => ({
+    did: t.id({ resolve: ({ session }) => session.did }),
+    handle: t.string({
+      description: 'As it was at the last completed flow; handle.invalid when it did not resolve back to the account.',
+      resolve: ({ session }) => session.account.handle,
+    }),
+    displayName: t.string({ nullable: true, resolve: ({ session }) => session.account.displayName }),
+    avatarUrl: t.string({ nullable: true, resolve: ({ session }) => session.account.avatarUrl }),
+    pdsUrl: t.string({ description: 'Where the account lives.', resolve: ({ session }) => session.account.pdsUrl }),
+    linkedAccounts: t.prismaField({
+      type: [LinkedAccount],
+      description:
+        'Every account of the session group, the active one included, in the order in which they were linked.',
+      resolve: (query, { session }, _args, { gateway: { db, clock } }) =>
+        db.session.findMany({
+          ...query,
+          // A developer token is in no group: it has its own account and no other.
+          where: session.groupId === null ? { id: session.id } : linkedSessions(session.groupId, new Date(clock())),
+          orderBy: LINKED_ORDER,
+          relationLoadStrategy: 'join',
+        }),
+    }),
+    session: t.field({ type: Session, resolve: ({ session }) => session }),
+    grantedScopes: t.stringList({
+      description: 'OAuth scopes that the authorization server granted to this session.',
+      resolve: ({ session }) => parseScope(session.credential.scope),
+    }),
+    missingScopes: t.stringList({
+      description: 'Scopes that the gateway requires and this session lacks; non-empty means: call startScopeUpgrade.',
+      resolve: ({ session }, _args, { gateway: { config } }) =>
+        missingScopes(config.oauth.requiredScopes, parseScope(session.credential.scope)),
+    }),
+  }),
+})
+
+builder.queryField('currentUser', (t) =>
+  t.field({
+    type: CurrentUser,
+    nullable: true,
+    description: 'Who is signed in, or null for an anonymous request (never an error).',
+    resolve: (_root, _args, context) => context.viewer(),
+  }),
+)

@@ -1,0 +1,71 @@
+import { developerTokensOf, PREFIX_LENGTH, revokeDeveloperToken } from '../auth/developer-token.ts'
+import { parseScope } from '../oauth/scope.ts'
+import { builder } from './builder.ts'
+import { actingViewer, signedInViewer } from './context.ts'
+
+const DeveloperToken = builder.prismaObject('Session', {
+  variant: 'DeveloperToken',
+  description:
+    'A long-lived bearer token with OAuth credentials of its own. Its secret is shown once, by exchangeToken.',
+  include: { credential: { select: { scope: true } } },
+  fields: (t) => ({
+    id: t.exposeID('id'),
+    prefix: t.string({
+      description: 'First 8 characters of the id, for display.',
+      resolve: ({ id }) => id.slice(0, PREFIX_LENGTH),
+    }),
+    name: t.exposeString('name', { nullable: true }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    lastUsedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Accurate to a few minutes; null until it is used.',
+      resolve: ({ lastUsedAt }) => lastUsedAt,
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime' }),
+    grantedScopes: t.stringList({ resolve: ({ credential }) => parseScope(credential.scope) }),
+  }),
+})
+
+builder.queryField('developerTokens', (t) =>
+  t.prismaField({
+    type: [DeveloperToken],
+    description:
+      "The signed-in account's developer tokens, newest first, without their secrets. UNAUTHENTICATED when anonymous.",
+    authScopes: { signedIn: true },
+    resolve: async (query, _root, _args, context) => {
+      const { session } = await signedInViewer(context)
+      const { db, clock } = context.gateway
+      return db.session.findMany({
+        ...query,
+        where: developerTokensOf(session.did, new Date(clock())),
+        orderBy: { createdAt: 'desc' },
+        relationLoadStrategy: 'join',
+      })
+    },
+  }),
+)
+
+const RevokeDeveloperTokenInput = builder.inputType('RevokeDeveloperTokenInput', {
+  fields: (t) => ({
+    prefix: t.string({ required: true, description: 'The first characters of its id, 8 or more.' }),
+  }),
+})
+
+const RevokeDeveloperTokenPayload = builder
+  .objectRef<{ revokedId: string }>('RevokeDeveloperTokenPayload')
+  .implement({ fields: (t) => ({ revokedId: t.exposeID('revokedId') }) })
+
+builder.mutationField('revokeDeveloperToken', (t) =>
+  t.field({
+    type: RevokeDeveloperTokenPayload,
+    description: 'Revoke a developer token by the first characters of its id (8 or more).',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: RevokeDeveloperTokenInput, required: true }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = await actingViewer(context)
+      const { client } = context.clientRequest
+      return { revokedId: await revokeDeveloperToken(context.gateway, { viewer, prefix: input.prefix, client }) }
+    },
+  }),
+)

@@ -1,0 +1,49 @@
+import { exchange } from '../auth/exchange.ts'
+import { builder } from './builder.ts'
+import { type Delivered, deliverToken, loadSession } from './deliver-token.ts'
+import { LinkedAccount } from './linked-account.ts'
+import { Session } from './sessions.ts'
+
+const ExchangeTokenInput = builder.inputType('ExchangeTokenInput', {
+  fields: (t) => ({
+    exchangeToken: t.string({
+      required: true,
+      description: 'The exchange_token of the URL that the flow returned to.',
+    }),
+    verifier: t.string({
+      required: false,
+      description: 'For flows begun with an exchangeChallenge: the verifier whose S256 hash was that challenge.',
+    }),
+  }),
+})
+
+const ExchangeTokenPayload = builder.objectRef<Delivered>('ExchangeTokenPayload').implement({
+  fields: (t) => ({
+    session: t.field({ type: Session, resolve: ({ session }) => session }),
+    sessionToken: t.exposeString('sessionToken', {
+      nullable: true,
+      description:
+        'The bearer credential, for clients that hold it themselves (SDK, CLI, developer tokens). Null for browsers, which get an HttpOnly cookie.',
+    }),
+    account: t.field({ type: LinkedAccount, resolve: ({ session }) => session }),
+  }),
+})
+
+builder.mutationField('exchangeToken', (t) =>
+  t.field({
+    type: ExchangeTokenPayload,
+    description: 'Trade the one-time exchange token from the callback URL for a session. 60 s, single use.',
+    args: { input: t.arg({ type: ExchangeTokenInput, required: true }) },
+    resolve: async (_root, { input }, context) => {
+      const { clientRequest, gateway } = context
+      const { sessionId, token, via } = await exchange(gateway, {
+        exchangeToken: input.exchangeToken,
+        proof: { clientCookie: clientRequest.clientCookie, verifier: input.verifier ?? null },
+        sessionCookie: clientRequest.sessionCookie,
+        client: clientRequest.client,
+      })
+      if (token !== null) return deliverToken(context, token, via)
+      return { session: await loadSession(context, sessionId), sessionToken: null }
+    },
+  }),
+)

@@ -1,0 +1,69 @@
+import type { ViewerSession } from '../auth/authenticate.ts'
+import { logout, logoutAll, logoutTo } from '../auth/logout.ts'
+import { builder } from './builder.ts'
+import { actingViewer } from './context.ts'
+import { deliverToken } from './deliver-token.ts'
+import { LinkedAccount } from './linked-account.ts'
+
+const LogoutInput = builder.inputType('LogoutInput', {
+  fields: (t) => ({
+    switchTo: t.id({ required: false, description: 'The DID of the account of the session group to go on as.' }),
+  }),
+})
+
+type Logout = { switchedTo: ViewerSession | null; sessionToken: string | null }
+
+const LogoutPayload = builder.objectRef<Logout>('LogoutPayload').implement({
+  fields: (t) => ({
+    switchedTo: t.field({
+      type: LinkedAccount,
+      nullable: true,
+      description: 'The account that the client goes on as, where switchTo was given.',
+      resolve: (payload) => payload.switchedTo,
+    }),
+    sessionToken: t.exposeString('sessionToken', { nullable: true, description: 'As in ExchangeTokenPayload.' }),
+  }),
+})
+
+builder.mutationField('logout', (t) =>
+  t.field({
+    type: LogoutPayload,
+    description:
+      'End the current session; with switchTo, continue as that account of the group. Without it the other accounts, which the client could not reach any more, are signed out too.',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: LogoutInput, required: false }) },
+    resolve: async (_root, { input }, context) => {
+      const { gateway, clientRequest, cookies } = context
+      const viewer = await actingViewer(context)
+      const request = { viewer, client: clientRequest.client }
+      if (input?.switchTo != null) {
+        const token = await logoutTo(gateway, { ...request, switchTo: input.switchTo })
+        const { session, sessionToken } = await deliverToken(context, token, viewer.via)
+        return { switchedTo: session, sessionToken }
+      }
+      await logout(gateway, request)
+      if (viewer.via === 'cookie') cookies.clearSession()
+      return { switchedTo: null, sessionToken: null }
+    },
+  }),
+)
+
+const LogoutAllPayload = builder.objectRef<{ loggedOutCount: number }>('LogoutAllPayload').implement({
+  fields: (t) => ({
+    loggedOutCount: t.exposeInt('loggedOutCount', { description: 'How many accounts were signed out.' }),
+  }),
+})
+
+builder.mutationField('logoutAll', (t) =>
+  t.field({
+    type: LogoutAllPayload,
+    description: 'End every session of the session group.',
+    authScopes: { signedIn: true },
+    resolve: async (_root, _args, context) => {
+      const viewer = await actingViewer(context)
+      const loggedOutCount = await logoutAll(context.gateway, { viewer, client: context.clientRequest.client })
+      if (viewer.via === 'cookie') context.cookies.clearSession()
+      return { loggedOutCount }
+    },
+  }),
+)

@@ -1,0 +1,31 @@
+import type { PdsOption as PdsOptionShape } from '../config-fields.ts'
+import { builder } from './builder.ts'
+
+const PdsOption = builder.objectRef<PdsOptionShape>('PdsOption').implement({
+  description: 'A PDS host on which accounts can be created.',
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    url: t.exposeString('url', { description: 'To be given to /auth/start as pds_url.' }),
+    recommended: t.exposeBoolean('recommended'),
+    description: t.exposeString('description', { nullable: true }),
+    infoUrl: t.exposeString('infoUrl', { nullable: true, description: 'Where to read more about this host.' }),
+  }),
+})
+
+const PdsOptions = builder.objectRef<{ enabled: boolean; options: readonly PdsOptionShape[] }>('PdsOptions').implement({
+  fields: (t) => ({
+    enabled: t.exposeBoolean('enabled', { description: 'False when this gateway offers no account creation.' }),
+    options: t.field({ type: [PdsOption], resolve: ({ options }) => [...options] }),
+  }),
+})
+
+builder.queryField('pdsOptions', (t) =>
+  t.field({
+    type: PdsOptions,
+    description: 'PDS hosts on which a new account can be created. Public.',
+    resolve: (_root, _args, { gateway: { config } }) => ({
+      enabled: config.accountCreation,
+      options: config.accountCreation ? config.pdsOptions : [],
+    }),
+  }),
+)

@@ -1,0 +1,49 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import type { Gateway } from '../auth/gateway.ts'
+import { type Context, createContext, type ServerContext } from './context.ts'
+import { errorLogPlugin, publicError } from './errors.ts'
+import { schema } from './schema.ts'
+
+/** Where the API is served. */
+export const GRAPHQL_PATH = '/graphql'
+
+/** The GraphQL API as a request handler. CORS, body parsing and the origin check are the HTTP side's. */
+export function createGraphqlServer(gateway: Gateway): YogaServerInstance<ServerContext, Context> {
+  return createYoga<ServerContext, Context>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    context: (serverContext) => createContext(gateway, serverContext),
+    maskedErrors: { maskError: publicError },
+    plugins: [errorLogPlugin(gateway.logger)],
+    logging: yogaLogger(gateway),
+    cors: false,
+    multipart: false,
+    landingPage: false,
+    // GraphiQL comes from the package, not from a CDN: it works offline, and runs no script of a third party with the user's cookie.
+    renderGraphiQL,
+    graphiql: { title: 'atgate GraphiQL', credentials: 'same-origin', defaultQuery: DEFAULT_QUERY },
+  })
+}
+
+const DEFAULT_QUERY = `# Who am I? This runs with your browser's cookie.
+# null means that nobody is signed in.
+query Me {
+  currentUser {
+    did
+    handle
+    pdsUrl
+    grantedScopes
+    session {
+      kind
+      expiresAt
+    }
+  }
+}
+`
+
+/** Yoga reports every error that was masked or translated; the error plugin has logged the unexpected ones already. */
+function yogaLogger({ logger }: Gateway) {
+  const debug = (...args: unknown[]) => logger.debug({ yoga: args.map(String) }, 'graphql-yoga')
+  return { debug: () => undefined, info: debug, warn: debug, error: debug }
+}

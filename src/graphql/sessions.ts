@@ -1,0 +1,85 @@
+import { revokeSession, signedInSessions } from '../auth/session.ts'
+import { builder } from './builder.ts'
+import { actingViewer, signedInViewer } from './context.ts'
+
+const SessionKind = builder.enumType('SessionKind', {
+  description: 'How a client holds its session.',
+  values: {
+    BROWSER: { description: 'An HttpOnly cookie.' },
+    SDK: { description: 'A bearer token that the client keeps itself.' },
+    DEVELOPER_TOKEN: { description: 'A named, long-lived bearer token.' },
+  } as const,
+})
+
+/** A place where an account is signed in. */
+export const Session = builder.prismaObject('Session', {
+  description: 'A place where the account is signed in.',
+  include: { credential: { select: { state: true } } },
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
+    kind: t.field({ type: SessionKind, resolve: (session) => session.kind }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    lastUsedAt: t.field({
+      type: 'DateTime',
+      description: 'Accurate to a few minutes.',
+      resolve: (session) => session.lastUsedAt ?? session.createdAt,
+    }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'When the session ends if it is not used again before.',
+    }),
+    userAgent: t.exposeString('userAgent', {
+      nullable: true,
+      description: 'The User-Agent header of the browser or client that signed in.',
+    }),
+    isCurrent: t.boolean({
+      description: 'Whether it is the session of this request.',
+      resolve: async (session, _args, context) => (await context.viewer())?.session.id === session.id,
+    }),
+    needsReauthentication: t.boolean({
+      description: "True when the PDS no longer honours this session's OAuth grant.",
+      resolve: (session) => session.credential.state === 'revoked',
+    }),
+  }),
+})
+
+builder.queryField('sessions', (t) =>
+  t.prismaField({
+    type: ['Session'],
+    description:
+      'Where the signed-in account is signed in (browser and SDK sessions, not developer tokens), the newest first.',
+    authScopes: { signedIn: true },
+    resolve: async (query, _root, _args, context) => {
+      const { session } = await signedInViewer(context)
+      const { db, clock } = context.gateway
+      return db.session.findMany({
+        ...query,
+        where: signedInSessions(session.did, new Date(clock())),
+        orderBy: { createdAt: 'desc' },
+        relationLoadStrategy: 'join',
+      })
+    },
+  }),
+)
+
+const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
+  fields: (t) => ({ id: t.id({ required: true }) }),
+})
+
+const RevokeSessionPayload = builder
+  .objectRef<{ revokedId: string }>('RevokeSessionPayload')
+  .implement({ fields: (t) => ({ revokedId: t.exposeID('revokedId') }) })
+
+builder.mutationField('revokeSession', (t) =>
+  t.field({
+    type: RevokeSessionPayload,
+    description: "Sign one of this account's other sessions out.",
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: RevokeSessionInput, required: true }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = await actingViewer(context)
+      await revokeSession(context.gateway, { viewer, id: input.id, client: context.clientRequest.client })
+      return { revokedId: input.id }
+    },
+  }),
+)

@@ -1,0 +1,38 @@
+import type { CookieSerializeOptions } from '@fastify/cookie'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
+import { DAY } from '../clock.ts'
+import type { Config } from '../config.ts'
+
+/** The longest that browsers keep a cookie, in seconds. */
+const CLIENT_COOKIE_MAX_AGE = (400 * DAY) / 1000
+
+/** Reads and writes the gateway's two cookies. */
+export interface Cookies {
+  read(request: FastifyRequest): Pick<ClientRequest, 'sessionCookie' | 'clientCookie'>
+  of(reply: FastifyReply): ClientCookies
+}
+
+/**
+ * The session cookie and the client cookie, as DESIGN.md draws them: host-only (no Domain), out of reach of scripts, and not
+ * sent with cross-site requests other than navigation. `__Host-` makes browsers insist on that (RFC 6265bis §4.1.3.2), over https only.
+ */
+export function createCookies({ secure }: Pick<Config, 'secure'>): Cookies {
+  const prefix = secure ? '__Host-' : ''
+  const sessionName = `${prefix}atgate`
+  const clientName = `${prefix}atgate-client`
+  const attributes: CookieSerializeOptions = { path: '/', httpOnly: true, sameSite: 'lax', secure }
+
+  return {
+    read: ({ cookies }) => ({
+      sessionCookie: cookies[sessionName] ?? null,
+      clientCookie: cookies[clientName] ?? null,
+    }),
+    of: (reply) => ({
+      setSession: (sessionToken, maxAge) => void reply.setCookie(sessionName, sessionToken, { ...attributes, maxAge }),
+      clearSession: () => void reply.clearCookie(sessionName, attributes),
+      setClient: (clientCookie) =>
+        void reply.setCookie(clientName, clientCookie, { ...attributes, maxAge: CLIENT_COOKIE_MAX_AGE }),
+    }),
+  }
+}

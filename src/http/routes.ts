@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto'
+import cookiePlugin from '@fastify/cookie'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import type { Gateway } from '../auth/gateway.ts'
+import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../oauth/client.ts'
+import { callbackHandler, startHandler } from './authorization.ts'
+import { clientMetadataHandler, jwksHandler } from './client-metadata.ts'
+import { createCookies } from './cookies.ts'
+import { type GraphqlServer, graphqlHandler } from './graphql.ts'
+import { redirectLocalhost } from './localhost.ts'
+import { portal } from './portal.ts'
+import { logRequest } from './request-log.ts'
+import { answerError, answerNotFound } from './respond.ts'
+import { refuseForeignOrigin } from './same-origin.ts'
+import { graphiqlPolicy, pagePolicy } from './security-headers.ts'
+
+const MAX_BODY_BYTES = 256 * 1024
+
+/** The HTTP server with every route. Listening is the caller's. */
+export async function createServer(gateway: Gateway, graphql: GraphqlServer): Promise<FastifyInstance> {
+  const { config } = gateway
+  const server = fastify({
+    loggerInstance: gateway.logger as FastifyBaseLogger,
+    // Fastify would log whole URLs, and with them codes, states and exchange tokens.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    trustProxy: config.trustProxy,
+    bodyLimit: MAX_BODY_BYTES,
+    // A HEAD request must not complete a flow.
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+  })
+  server.setErrorHandler(answerError)
+  server.setNotFoundHandler(answerNotFound)
+  // JSON and nothing else: what an HTML form can send from another site is refused.
+  server.removeContentTypeParser('text/plain')
+  server.addHook('onResponse', logRequest)
+  if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
+
+  await server.register(cookiePlugin)
+  await server.register(helmet, pagePolicy(config))
+  await server.register(cors, { origin: [...config.allowedOrigins], credentials: true, methods: ['GET', 'POST'] })
+
+  const cookies = createCookies(config)
+  const onlyFromHere = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)
+
+  server.get('/auth/start', startHandler(gateway, cookies))
+  server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
+  server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.clients))
+  server.get(JWKS_PATH, jwksHandler(gateway.clients))
+  server.get('/graphql', graphiqlPolicy, graphqlHandler(graphql, cookies))
+  server.post('/graphql', { onRequest: onlyFromHere }, graphqlHandler(graphql, cookies))
+  await server.register(portal)
+  return server
+}

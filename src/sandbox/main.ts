@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createApp } from '../app.ts'
+import { ConfigError, loadConfig, readEnvironment } from '../config.ts'
+import { SANDBOX_PASSWORD } from './accounts.ts'
+import { type Network, startNetwork } from './network.ts'
+import { sandboxSettings } from './settings.ts'
+
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+/** Starts everything; what was started is closed again when a later step fails. */
+async function startSandbox(fresh: boolean): Promise<{ close(): Promise<void> }> {
+  const settings = sandboxSettings(readEnvironment())
+  if (fresh) await rm(settings.dataDir, { recursive: true, force: true })
+  const network = await startNetwork({ ...settings, dataDir: join(settings.dataDir, 'network'), onProgress: say })
+  try {
+    const app = await startGateway(network, settings.environment)
+    return {
+      async close() {
+        await app.close()
+        await network.close()
+      },
+    }
+  } catch (error) {
+    await network.close()
+    throw error
+  }
+}
+
+async function startGateway(network: Network, environment: Record<string, string | undefined>) {
+  say('Starting the gateway (the first start sets up its database)')
+  const config = loadConfig({
+    PLC_DIRECTORY_URL: network.plcUrl,
+    HANDLE_RESOLVER_URL: network.pdsUrl,
+    PDS_OPTIONS: JSON.stringify([{ name: 'Sandbox', url: network.pdsUrl, recommended: true }]),
+    ...environment,
+  })
+  const app = await createApp(config)
+  try {
+    await app.server.listen({ host: config.host, port: config.port })
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  const handles = network.accounts.map((account) => account.handle).join(', ')
+  say(`
+  Open      ${config.publicUrl}
+  GraphiQL  ${config.publicUrl}/graphql
+  Sign in   ${handles}   password: ${SANDBOX_PASSWORD}
+  PDS       ${network.pdsUrl}
+
+  Ctrl-C stops it. Accounts and sessions are kept; npm run sandbox -- --fresh starts over.
+`)
+  return app
+}
+
+const { values } = parseArgs({ options: { fresh: { type: 'boolean', default: false } } })
+try {
+  const sandbox = await startSandbox(values.fresh)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      say('Stopping')
+      sandbox.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`Not stopped cleanly: ${error}\n`)
+          process.exit(1)
+        },
+      )
+    })
+  }
+} catch (error) {
+  const problems =
+    error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]
+  process.stderr.write(`The sandbox could not start.\n${problems.map((problem) => `  ${problem}`).join('\n')}\n`)
+  process.exit(1)
+}

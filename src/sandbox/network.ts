@@ -1,0 +1,76 @@
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { type SandboxAccount, seedAccounts } from './accounts.ts'
+import { startDirectory } from './directory.ts'
+import { startPds } from './pds.ts'
+
+/** A whole atproto network on this machine. */
+export type Network = {
+  plcUrl: string
+  pdsUrl: string
+  accounts: SandboxAccount[]
+  close(): Promise<void>
+}
+
+export type NetworkOptions = {
+  plcPort: number
+  pdsPort: number
+  /** Where the network is kept between runs. Without it, it is gone when it closes. */
+  dataDir?: string
+  onProgress?: (step: string) => void
+}
+
+/**
+ * Starts the directory and the PDS, and seeds the accounts. What was started is closed again when a later step fails.
+ * @throws Error when a port is taken
+ */
+export async function startNetwork({ plcPort, pdsPort, dataDir, onProgress }: NetworkOptions): Promise<Network> {
+  await requireFreePort(plcPort, 'SANDBOX_PLC_PORT')
+  await requireFreePort(pdsPort, 'SANDBOX_PDS_PORT')
+  const started: { close(): Promise<void> }[] = []
+  const close = async () => {
+    for (const part of started.toReversed()) await part.close()
+  }
+  try {
+    if (dataDir !== undefined) await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    onProgress?.('Starting the did:plc directory')
+    const journal = dataDir === undefined ? {} : { journal: join(dataDir, 'directory.jsonl') }
+    const directory = await startDirectory({ port: plcPort, ...journal })
+    started.push(directory)
+    onProgress?.('Starting the PDS')
+    const folder = dataDir === undefined ? {} : { dataDir: join(dataDir, 'pds') }
+    const pds = await startPds({ port: pdsPort, directoryUrl: directory.url, ...folder })
+    started.push(pds)
+    onProgress?.('Seeding the accounts')
+    const accounts = await seedAccounts(pds.url)
+    return { plcUrl: directory.url, pdsUrl: pds.url, accounts, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
+  return address.port
+}
+
+/** Asked beforehand, because the servers themselves crash the process when they cannot listen. */
+async function requireFreePort(port: number, setting: string): Promise<void> {
+  const server = createServer().listen(port)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw new Error(`Port ${port} is taken. Set ${setting} to another one.`, { cause: error })
+  }
+  server.close()
+  await once(server, 'close')
+}

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** A PDS on this machine. */
+export type Pds = { url: string; close(): Promise<void> }
+
+type Options = {
+  port: number
+  directoryUrl: string
+  /** Where accounts are kept. Without it they are gone when the PDS closes. */
+  dataDir?: string
+}
+
+/** What a PDS must keep, or the accounts in its data folder are lost to it. All in hex. */
+type Secrets = { rotationKey: string; jwtSecret: string; adminPassword: string }
+
+/** Starts the real PDS, with its own OAuth pages. It talks to the directory and to nothing else. */
+export async function startPds({ port, directoryUrl, dataDir }: Options): Promise<Pds> {
+  // Read when the package is loaded.
+  process.env.LOG_ENABLED ??= 'false'
+  const { PDS } = await import('@atproto/pds')
+  const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'atgate-pds-')))
+  await mkdir(join(folder, 'data'), { recursive: true, mode: 0o700 })
+  const removeTemporary = async () => {
+    if (dataDir === undefined) await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    const { rotationKey, jwtSecret, adminPassword } = await keptSecrets(join(folder, 'secrets.json'))
+    const pds = await PDS.fromEnv({
+      devMode: true,
+      port,
+      hostname: 'localhost',
+      serviceName: 'Sandbox PDS',
+      serviceHandleDomains: ['.test'],
+      dataDirectory: join(folder, 'data'),
+      blobstoreDiskLocation: join(folder, 'blobs'),
+      plcRotationKeyK256PrivateKeyHex: rotationKey,
+      jwtSecret,
+      adminPassword,
+      didPlcUrl: directoryUrl,
+      inviteRequired: false,
+      disableSsrfProtection: true,
+      // The PDS insists on an AppView; this one is never asked.
+      bskyAppViewUrl: 'https://appview.invalid',
+      bskyAppViewDid: 'did:example:invalid',
+    })
+    await pds.start()
+    return {
+      url: `http://localhost:${port}`,
+      async close() {
+        await pds.destroy()
+        await removeTemporary()
+      },
+    }
+  } catch (error) {
+    await removeTemporary()
+    throw error
+  }
+}
+
+async function keptSecrets(file: string): Promise<Secrets> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Secrets
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+  const { Secp256k1Keypair } = await import('@atproto/crypto')
+  const rotationKey = await Secp256k1Keypair.create({ exportable: true })
+  const secrets = {
+    rotationKey: Buffer.from(await rotationKey.export()).toString('hex'),
+    jwtSecret: randomBytes(32).toString('hex'),
+    adminPassword: randomBytes(16).toString('hex'),
+  }
+  await writeFile(file, JSON.stringify(secrets), { mode: 0o600 })
+  return secrets
+}

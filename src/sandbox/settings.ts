@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { ConfigError, type Environment } from '../config.ts'
+import { wholeNumber } from '../config-fields.ts'
+
+/** What the sandbox itself can be told, and the environment that it gives to its gateway. */
+export type SandboxSettings = { plcPort: number; pdsPort: number; dataDir: string; environment: Environment }
+
+const port = wholeNumber({ min: 1, max: 65535 })
+
+/**
+ * Reads the sandbox's settings. Its data lies apart from that of a gateway started by hand.
+ * @throws ConfigError
+ */
+export function sandboxSettings(env: Environment): SandboxSettings {
+  const pdsPort = port.safeParse(env.SANDBOX_PDS_PORT ?? '2583')
+  const plcPort = port.safeParse(env.SANDBOX_PLC_PORT ?? '2582')
+  if (!pdsPort.success || !plcPort.success) {
+    const name = pdsPort.success ? 'SANDBOX_PLC_PORT' : 'SANDBOX_PDS_PORT'
+    throw new ConfigError([`${name}: ${(pdsPort.success ? plcPort : pdsPort).error?.issues[0]?.message}`])
+  }
+  const dataDir = join(env.DATA_DIR || '.data', 'sandbox')
+  return {
+    plcPort: plcPort.data,
+    pdsPort: pdsPort.data,
+    dataDir,
+    environment: {
+      OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email',
+      ACCOUNT_CREATION: 'on',
+      LOG_LEVEL: 'warn',
+      ...env,
+      // The sandbox's PDS is on http://localhost, which a gateway refuses otherwise.
+      ALLOW_INSECURE_PDS: 'on',
+      DATA_DIR: join(dataDir, 'gateway'),
+    },
+  }
+}

@@ -1,0 +1,59 @@
+import { CompactEncrypt, compactDecrypt, errors } from 'jose'
+
+/** A key that seals: `id` is written into each sealed text, `secret` is 32 bytes. */
+export type SealKey = { id: string; secret: Uint8Array }
+
+/** A sealed text that does not open: made with a key that is gone, for another purpose, or altered. */
+export class SealError extends Error {
+  override readonly name = 'SealError'
+}
+
+/** Encrypts what is stored. Sealed texts are bound to a purpose and open for that purpose alone. */
+export interface Sealer {
+  /** Seals `value` (anything JSON can hold) with the first key, bound to `purpose`. */
+  seal(value: unknown, purpose: string): Promise<string>
+  /**
+   * Opens a sealed text with whichever key made it.
+   * @throws SealError when the key is gone, the purpose is another, or the text was altered.
+   */
+  open(sealed: string, purpose: string): Promise<unknown>
+}
+
+/**
+ * A sealer over an ordered set of keys: the first seals, all open, so that keys can be rotated.
+ * The form is compact JWE (RFC 7516) with `dir` and A256GCM; the purpose stands in the protected header, which GCM authenticates.
+ */
+export function createSealer(keys: readonly SealKey[]): Sealer {
+  const [first] = keys
+  if (first === undefined) throw new TypeError('A sealer needs at least one key')
+  const secretById = new Map(keys.map((key) => [key.id, key.secret]))
+  const encoder = new TextEncoder()
+  const decoder = new TextDecoder()
+
+  return {
+    async seal(value, purpose) {
+      return new CompactEncrypt(encoder.encode(JSON.stringify(value)))
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: first.id, purpose })
+        .encrypt(first.secret)
+    },
+
+    async open(sealed, purpose) {
+      try {
+        const { plaintext, protectedHeader } = await compactDecrypt(
+          sealed,
+          ({ kid }) => {
+            const secret = secretById.get(kid ?? '')
+            if (secret === undefined) throw new SealError(`no key with the id ${JSON.stringify(kid)}`)
+            return secret
+          },
+          { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] },
+        )
+        if (protectedHeader.purpose !== purpose) throw new SealError('sealed for another purpose')
+        return JSON.parse(decoder.decode(plaintext))
+      } catch (error) {
+        if (error instanceof errors.JOSEError) throw new SealError('altered or not a sealed text', { cause: error })
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,81 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { freePort } from '../../src/sandbox/network.ts'
+import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { createHttpBrowser } from '../support/http-browser.ts'
+import { PUBLIC_NAME, startTlsFront } from '../support/public-name.ts'
+import { authorize, followCallback } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+
+describeGateway('a confidential client', () => {
+  let atgate: TestGateway
+  let front: { close(): Promise<void> }
+  let publicUrl: string
+
+  beforeAll(async () => {
+    const port = await freePort()
+    publicUrl = `https://${PUBLIC_NAME}:${port}`
+    atgate = await startGateway({
+      PUBLIC_URL: publicUrl,
+      CLIENT_NAME: 'Test App',
+      OAUTH_PRIVATE_KEYS: JSON.stringify({ keys: [privateKey('new'), privateKey('old')] }),
+    })
+    front = await startTlsFront(inject('publicName'), { port, targetPort: Number(new URL(atgate.url).port) })
+  })
+  afterAll(async () => {
+    await front.close()
+    await atgate.close()
+  })
+
+  function privateKey(kid: string) {
+    const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    return { ...key.export({ format: 'jwk' }), kid }
+  }
+
+  it('publishes its metadata, and the public halves of all its keys', async () => {
+    const metadata = await (await fetch(`${atgate.url}/oauth-client-metadata.json`)).json()
+    expect(metadata).toMatchObject({
+      client_id: `${publicUrl}/oauth-client-metadata.json`,
+      client_name: 'Test App',
+      redirect_uris: [`${publicUrl}/auth/callback`],
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'ES256',
+      jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+      dpop_bound_access_tokens: true,
+    })
+    const { keys } = (await (await fetch(`${atgate.url}/.well-known/jwks.json`)).json()) as {
+      keys: Record<string, unknown>[]
+    }
+    expect(keys.map((key) => [key.kid, key.crv, 'd' in key])).toEqual([
+      ['new', 'P-256', false],
+      ['old', 'P-256', false],
+    ])
+  })
+
+  it('signs in with its first key, with __Host- cookies and a grant of 180 days, and refreshes', async () => {
+    // Cookies marked Secure need an https address to be kept for; the requests themselves go past the TLS front.
+    const browser = createHttpBrowser(atgate.url, publicUrl)
+    const callback = await authorize(browser, 'alice.test')
+    expect(new URL(callback).origin).toBe(publicUrl)
+    const destination = await followCallback(browser, callback)
+    const exchangeToken = destination.searchParams.get('exchange_token') ?? ''
+    const { response, data } = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } })
+    expect(response.headers.getSetCookie()).toEqual([
+      expect.stringMatching(/^__Host-atgate=[^;]+; Max-Age=34560000; Path=\/; HttpOnly; Secure; SameSite=Lax$/),
+    ])
+    expect((await browser.graphql(CurrentUserDocument)).data?.currentUser?.handle).toBe('alice.test')
+
+    const { credential } = await atgate.gateway.db.session.findUniqueOrThrow({
+      where: { id: data?.exchangeToken.session.id ?? '' },
+      include: { credential: true },
+    })
+    expect(credential.expiresAt.getTime() - Date.now()).toBeGreaterThan(179 * DAY)
+    const grant = await atgate.gateway.credentials.restore(credential.id)
+    expect(grant.server.authMethod).toEqual({ method: 'private_key_jwt', kid: 'new' })
+    await grant.getTokenInfo(true)
+    expect((await grant.fetchHandler('/xrpc/com.atproto.server.getSession')).status).toBe(200)
+  })
+})

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import {
+  CurrentUserDocument,
+  DeveloperTokensDocument,
+  LogoutDocument,
+  RevokeDeveloperTokenDocument,
+  SessionsDocument,
+  StartDeveloperTokenDocument,
+  SwitchAccountDocument,
+} from '../../web/generated/graphql.ts'
+import {
+  codeOf,
+  createDeveloperToken,
+  currentUserOf,
+  dataOf,
+  exchange,
+  finishAs,
+  outcomeOf,
+  startDeveloperToken,
+} from '../support/flows.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { askAuthorizationServer, openGrant } from '../support/grants.ts'
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { signIn } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+import { countRows, eventually } from '../support/tables.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+
+describeGateway('developer tokens', () => {
+  let atgate: TestGateway
+  let browser: HttpBrowser
+
+  beforeAll(async () => {
+    atgate = await startGateway()
+  })
+  afterAll(() => atgate.close())
+  beforeEach(async () => {
+    browser = createHttpBrowser(atgate.url)
+    await signIn(browser, 'alice.test')
+  })
+
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+  const whoIs = async (token: string) =>
+    (await createHttpBrowser(atgate.url).graphql(CurrentUserDocument, undefined, bearer(token))).data?.currentUser
+  const idOf = (token: string) => token.replace('atgate_', '').split('.')[0] ?? ''
+  const tokens = async () => dataOf(await browser.graphql(DeveloperTokensDocument)).developerTokens
+
+  async function revoke(prefix: string) {
+    return browser.graphql(RevokeDeveloperTokenDocument, { input: { prefix } })
+  }
+
+  it('are made by a flow of their own, shown once, and leave cookie and session alone', async () => {
+    const cookie = await browser.sessionCookie()
+    const session = (await currentUserOf(browser))?.session.id
+    const destination = await finishAs(browser, await startDeveloperToken(browser, { name: ' deploy ' }), 'alice.test')
+    expect(outcomeOf(destination)).toEqual({ dev_token: 'true' })
+    expect((await tokens()).map(({ name }) => name)).not.toContain('deploy')
+
+    const { data, response } = await exchange(browser, destination)
+    const token = data?.exchangeToken.sessionToken ?? ''
+    expect(token).toMatch(/^atgate_[0-9a-f]{32}\.[\w-]{43}$/)
+    expect(data?.exchangeToken.session).toMatchObject({ kind: 'DEVELOPER_TOKEN', isCurrent: false })
+    expect(response.headers.getSetCookie()).toEqual([])
+    expect(await browser.sessionCookie()).toBe(cookie)
+    expect((await currentUserOf(browser))?.session.id).toBe(session)
+
+    expect((await tokens())[0]).toMatchObject({
+      id: idOf(token),
+      prefix: idOf(token).slice(0, 8),
+      name: 'deploy',
+      lastUsedAt: null,
+      grantedScopes: ['atproto'],
+    })
+    expect(JSON.stringify(await tokens())).not.toContain(token.split('.')[1])
+    // They are no places where the account is signed in.
+    expect((await browser.graphql(SessionsDocument)).data?.sessions.map(({ id }) => id)).not.toContain(idOf(token))
+  })
+
+  it('act as the account, in no group, and note when they were used', async () => {
+    const token = await createDeveloperToken(browser, { as: 'alice.test' })
+    expect(await whoIs(token)).toMatchObject({
+      handle: 'alice.test',
+      session: { kind: 'DEVELOPER_TOKEN', isCurrent: true },
+      linkedAccounts: [{ handle: 'alice.test' }],
+    })
+    await eventually(
+      async () => (await tokens()).find(({ id }) => id === idOf(token))?.lastUsedAt !== null,
+      'lastUsedAt is written',
+    )
+  })
+
+  it.each([
+    ['the default, as far as the grant lasts', {}, 14],
+    ['a number of days', { expiresInDays: 3 }, 3],
+    ['the longest allowed', { expiresInDays: 0 }, 14],
+    ['more than the grant lasts', { expiresInDays: 365 }, 14],
+  ])('expire after %s', async (_what, input, days) => {
+    const token = await createDeveloperToken(browser, { as: 'alice.test', ...input })
+    const expiresAt = (await tokens()).find(({ id }) => id === idOf(token))?.expiresAt ?? ''
+    expect((Date.parse(expiresAt) - atgate.stores.clock()) / DAY).toBeCloseTo(days, 2)
+  })
+
+  it('do not slide, and are refused once they have expired', async () => {
+    const token = await createDeveloperToken(browser, { as: 'alice.test', expiresInDays: 2 })
+    await atgate.stores.advance(1.5 * DAY)
+    expect(await whoIs(token)).not.toBeNull()
+    await atgate.stores.advance(0.6 * DAY)
+    expect(await whoIs(token)).toBeNull()
+    expect((await tokens()).map(({ id }) => id)).not.toContain(idOf(token))
+  })
+
+  it.each([[-1], [366], [100_000]])('are not made for %d days', async (expiresInDays) => {
+    const answer = await browser.graphql(StartDeveloperTokenDocument, { input: { expiresInDays } })
+    expect(codeOf(answer)).toBe('BAD_USER_INPUT')
+  })
+
+  it('are not made by another account than the one that asked: nothing is created, the session stays', async () => {
+    const before = await countRows(atgate.gateway.db)
+    const destination = await finishAs(browser, await startDeveloperToken(browser), 'bob.test')
+    expect(outcomeOf(destination)).toEqual({ auth_error: 'account_mismatch', auth_error_flow: 'developer_token' })
+    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect((await currentUserOf(browser))?.handle).toBe('alice.test')
+  })
+
+  it('are revoked by the first characters of their id, at once and at the PDS', async () => {
+    const token = await createDeveloperToken(browser, { as: 'alice.test' })
+    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: idOf(token) } })
+    const grant = await openGrant(atgate.gateway, credentialId)
+    const { data } = await revoke(idOf(token).slice(0, 8))
+    expect(data).toEqual({ revokeDeveloperToken: { revokedId: idOf(token) } })
+    expect(await whoIs(token)).toBeNull()
+    await eventually(
+      async () => (await atgate.gateway.db.credential.count({ where: { id: credentialId } })) === 0,
+      'the grant is revoked',
+    )
+    const server = await askAuthorizationServer(atgate.gateway, grant)
+    await expect(server.refresh()).rejects.toMatchObject({ error: 'invalid_grant' })
+  })
+
+  it('tells unknown, ambiguous and malformed prefixes apart', async () => {
+    const { db } = atgate.gateway
+    const [one, two] = [
+      idOf(await createDeveloperToken(browser, { as: 'alice.test' })),
+      idOf(await createDeveloperToken(browser, { as: 'alice.test' })),
+    ]
+    const shared = 'abcdef12'
+    const ids = [one, two].map((id) => shared + id.slice(8))
+    await db.session.update({ where: { id: one }, data: { id: ids[0] ?? '' } })
+    await db.session.update({ where: { id: two }, data: { id: ids[1] ?? '' } })
+
+    expect(codeOf(await revoke(shared))).toBe('AMBIGUOUS_PREFIX')
+    expect(codeOf(await revoke('00000000'))).toBe('TOKEN_NOT_FOUND')
+    for (const prefix of ['', 'abc', 'abcdef1', 'not-hex-at-all', '%%%%%%%%']) {
+      expect(codeOf(await revoke(prefix))).toBe('BAD_USER_INPUT')
+    }
+    expect(dataOf(await revoke(ids[0] ?? '')).revokeDeveloperToken.revokedId).toBe(ids[0])
+    expect(dataOf(await revoke(shared)).revokeDeveloperToken.revokedId).toBe(ids[1])
+  })
+
+  it('of another account are not found, and neither are browser sessions', async () => {
+    const other = createHttpBrowser(atgate.url)
+    const { session } = await signIn(other, 'bob.test')
+    const token = await createDeveloperToken(other, { as: 'bob.test' })
+    expect(codeOf(await revoke(idOf(token)))).toBe('TOKEN_NOT_FOUND')
+    expect(codeOf(await revoke((await currentUserOf(browser))?.session.id ?? ''))).toBe('TOKEN_NOT_FOUND')
+    expect(codeOf(await revoke(session.id))).toBe('TOKEN_NOT_FOUND')
+    expect((await whoIs(token))?.handle).toBe('bob.test')
+  })
+
+  it('survive the browser signing out and refreshing, and the other way round', async () => {
+    const { db, credentials } = atgate.gateway
+    const token = await createDeveloperToken(browser, { as: 'alice.test' })
+    const credentialOf = async (id: string) => (await db.session.findUniqueOrThrow({ where: { id } })).credentialId
+    const tokenGrant = await credentialOf(idOf(token))
+    const browserGrant = await credentialOf((await currentUserOf(browser))?.session.id ?? '')
+    expect(tokenGrant).not.toBe(browserGrant)
+    const refresh = async (id: string) => (await credentials.restore(id)).getTokenInfo(true)
+    await refresh(browserGrant)
+    await refresh(tokenGrant)
+    await refresh(browserGrant)
+    await browser.graphql(LogoutDocument)
+    await eventually(async () => (await db.credential.count({ where: { id: browserGrant } })) === 0, 'it is revoked')
+    await refresh(tokenGrant)
+    expect((await whoIs(token))?.session.needsReauthentication).toBe(false)
+
+    const again = createHttpBrowser(atgate.url)
+    const { session } = await signIn(again, 'alice.test')
+    dataOf(await again.graphql(RevokeDeveloperTokenDocument, { input: { prefix: idOf(token) } }))
+    await refresh(await credentialOf(session.id))
+    expect((await currentUserOf(again))?.session.needsReauthentication).toBe(false)
+  })
+
+  it('cannot beget sessions or tokens, nor change a group', async () => {
+    const headers = bearer(await createDeveloperToken(browser, { as: 'alice.test' }))
+    const holder = createHttpBrowser(atgate.url)
+    const start = await holder.graphql(
+      StartDeveloperTokenDocument,
+      { input: { exchangeChallenge: 'x'.repeat(43) } },
+      headers,
+    )
+    expect(codeOf(start)).toBe('FORBIDDEN')
+    const switched = await holder.graphql(SwitchAccountDocument, { input: { targetDid: 'did:plc:x' } }, headers)
+    expect(codeOf(switched)).toBe('FORBIDDEN')
+  })
+
+  it('need somebody who is signed in', async () => {
+    const nobody = createHttpBrowser(atgate.url)
+    expect(codeOf(await nobody.graphql(DeveloperTokensDocument))).toBe('UNAUTHENTICATED')
+    expect(codeOf(await nobody.graphql(StartDeveloperTokenDocument, { input: {} }))).toBe('UNAUTHENTICATED')
+    const input = { prefix: '00000000' }
+    expect(codeOf(await nobody.graphql(RevokeDeveloperTokenDocument, { input }))).toBe('UNAUTHENTICATED')
+  })
+})

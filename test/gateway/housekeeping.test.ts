@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { sweep } from '../../src/auth/housekeeping.ts'
+import { newId } from '../../src/auth/session-token.ts'
+import { freePort } from '../../src/sandbox/network.ts'
+import { LogoutDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
+import { addAccount, currentUserOf, dataOf, switcherOf, switchTo } from '../support/flows.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { obtainExchangeToken, signIn } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+import { countRows, eventually } from '../support/tables.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+const NOTHING = { groups: 0, sessions: 0, credentials: 0 }
+
+describeGateway('housekeeping', () => {
+  let atgate: TestGateway
+  let browser: HttpBrowser
+
+  beforeAll(async () => {
+    atgate = await startGateway()
+  })
+  afterAll(() => atgate.close())
+  beforeEach(async () => {
+    browser = createHttpBrowser(atgate.url)
+    await atgate.gateway.db.session.deleteMany()
+    await atgate.gateway.db.sessionGroup.deleteMany()
+    await atgate.gateway.db.credential.deleteMany()
+  })
+
+  const remaining = async () => {
+    const { accounts, ...rest } = await countRows(atgate.gateway.db)
+    return rest
+  }
+  const becomesNothing = () =>
+    eventually(async () => JSON.stringify(await remaining()) === JSON.stringify(NOTHING), 'nothing remains')
+
+  it('ends sessions that have expired, with their groups and grants', async () => {
+    const { session } = await signIn(browser, 'alice.test')
+    await addAccount(browser, 'bob.test')
+    await sweep(atgate.gateway)
+    expect(await remaining()).toEqual({ groups: 1, sessions: 2, credentials: 2 })
+    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
+    const grant = await openGrant(atgate.gateway, credentialId)
+    // Shortened, so that the grants are still honoured when their sessions end.
+    await atgate.gateway.db.session.updateMany({ data: { expiresAt: new Date(atgate.stores.clock() - 1) } })
+    await sweep(atgate.gateway)
+    await becomesNothing()
+    const server = await askAuthorizationServer(atgate.gateway, grant)
+    await expect(server.refresh()).rejects.toMatchObject({ error: 'invalid_grant' })
+  })
+
+  it('gives up sessions that were never exchanged, once they cannot be any more', async () => {
+    await obtainExchangeToken(browser, 'alice.test')
+    await sweep(atgate.gateway)
+    expect(await remaining()).toEqual({ groups: 0, sessions: 1, credentials: 1 })
+    await atgate.stores.advance(121_000)
+    await sweep(atgate.gateway)
+    await becomesNothing()
+  })
+
+  it('ends the sessions of a group that nobody can reach any more', async () => {
+    const alice = await signIn(browser, 'alice.test')
+    await addAccount(browser, 'bob.test')
+    await switchTo(browser, alice.account.did)
+    const elsewhere = createHttpBrowser(atgate.url)
+    await signIn(elsewhere, 'alice.test')
+    dataOf(await elsewhere.graphql(RevokeSessionDocument, { input: { id: alice.session.id } }))
+    expect(await currentUserOf(browser)).toBeNull()
+    await sweep(atgate.gateway)
+    await eventually(async () => (await remaining()).sessions === 1, 'the session of Bob in that browser is gone')
+    expect(await switcherOf(elsewhere)).toEqual(['ALICE.TEST'])
+  })
+
+  it('revokes what could not be revoked at first, and forgets grants that nobody honours any more', async () => {
+    const { session } = await signIn(browser, 'alice.test')
+    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
+    const { iss } = (await openGrant(atgate.gateway, credentialId)).tokenSet
+    await replaceTokenSet(atgate.gateway, credentialId, { iss: `http://localhost:${await freePort()}` })
+    await browser.graphql(LogoutDocument)
+    expect(await currentUserOf(browser)).toBeNull()
+    // The server is away: the user is signed out all the same, and the grant waits for its retries.
+    expect(await remaining()).toEqual({ groups: 0, sessions: 0, credentials: 1 })
+    await replaceTokenSet(atgate.gateway, credentialId, { iss })
+    await becomesNothing()
+
+    const orphan = { id: newId(), did: 'did:plc:x', issuer: 'x', scope: 'atproto', sealed: 'x', updatedAt: new Date(0) }
+    await atgate.gateway.db.credential.create({ data: { ...orphan, expiresAt: new Date(0) } })
+    await sweep(atgate.gateway)
+    expect(await remaining()).toEqual(NOTHING)
+  })
+
+  it('works in bounded batches, and deletes audit events past their time', async () => {
+    const { db, clock } = atgate.gateway
+    await db.auditEvent.deleteMany()
+    const event = (at: number) => ({ id: newId(), at: new Date(at), kind: 'signed_out' })
+    const old = clock() - 91 * DAY
+    await db.auditEvent.createMany({ data: Array.from({ length: 250 }, () => event(old)) })
+    await db.auditEvent.create({ data: event(clock() - 89 * DAY) })
+    await sweep(atgate.gateway)
+    expect(await db.auditEvent.count()).toBe(51)
+    await sweep(atgate.gateway)
+    expect(await db.auditEvent.count()).toBe(1)
+  })
+
+  it('may be done by several replicas at once', async () => {
+    await Promise.all([1, 2, 3].map(() => obtainExchangeToken(createHttpBrowser(atgate.url), 'alice.test')))
+    await atgate.stores.advance(121_000)
+    await Promise.all([sweep(atgate.gateway), sweep(atgate.gateway), sweep(atgate.gateway)])
+    await becomesNothing()
+  })
+})

@@ -1,0 +1,129 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Secp256k1Keypair } from '@atproto/crypto'
+import { Client as PlcClient } from '@did-plc/lib'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
+import { freePort, type Network, startNetwork } from '../../src/sandbox/network.ts'
+import { type Pds, startPds } from '../../src/sandbox/pds.ts'
+import { callXrpc } from '../../src/sandbox/xrpc.ts'
+import { currentUserOf } from '../support/flows.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { askAuthorizationServer, openGrant } from '../support/grants.ts'
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { authorize, followCallback, signIn } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+import { countRows, eventually } from '../support/tables.ts'
+
+const HOUR = 60 * 60 * 1000
+
+// A network of its own: what happens to these accounts is not to happen to those of the other suites.
+describeGateway('an identity that changes', () => {
+  let folder: string
+  let network: Network
+  let atgate: TestGateway
+  let browser: HttpBrowser
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'atgate-identity-'))
+    network = await startNetwork({ plcPort: await freePort(), pdsPort: await freePort(), dataDir: folder })
+    atgate = await startGateway({ PLC_DIRECTORY_URL: network.plcUrl, HANDLE_RESOLVER_URL: network.pdsUrl })
+  })
+  afterAll(async () => {
+    await atgate.close()
+    await rm(folder, { recursive: true })
+  })
+  beforeEach(() => {
+    browser = createHttpBrowser(atgate.url)
+  })
+
+  async function tokenOf(identifier: string): Promise<string> {
+    const body = { identifier, password: SANDBOX_PASSWORD }
+    const nsid = 'com.atproto.server.createSession'
+    return (await callXrpc<{ accessJwt: string }>(network.pdsUrl, { nsid, body })).accessJwt
+  }
+
+  const needsReauthentication = async () => (await currentUserOf(browser))?.session.needsReauthentication
+
+  /** Uses the session after an hour without use, and waits until the gateway has looked at its grant. */
+  async function useAfterAnHour(lost: boolean): Promise<void> {
+    await atgate.stores.advance(HOUR + 1000)
+    const before = await atgate.gateway.db.credential.findMany()
+    await currentUserOf(browser)
+    await eventually(async () => {
+      const after = await atgate.gateway.db.credential.findMany()
+      return after.some((row) => before.every((each) => each.updatedAt < row.updatedAt))
+    }, 'the grant was looked at')
+    if (lost) await eventually(async () => (await needsReauthentication()) === true, 'the session says so')
+    else expect(await needsReauthentication()).toBe(false)
+  }
+
+  it('to another handle is seen at the next sign-in', async () => {
+    const { account } = await signIn(browser, 'bob.test')
+    const token = await tokenOf('bob.test')
+    await callXrpc(network.pdsUrl, {
+      nsid: 'com.atproto.identity.updateHandle',
+      body: { handle: 'robert.test' },
+      token,
+    }).catch(ignoreEmptyBody)
+    await useAfterAnHour(false)
+    expect((await currentUserOf(browser))?.handle).toBe('bob.test')
+    await signIn(browser, 'robert.test')
+    expect(await currentUserOf(browser)).toMatchObject({ did: account.did, handle: 'robert.test' })
+  })
+
+  it('a grant that was revoked at the PDS: the session says so, and signing in again mends it', async () => {
+    const { session } = await signIn(browser, 'alice.test')
+    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
+    await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, credentialId))).revoke()
+    await useAfterAnHour(true)
+    expect((await currentUserOf(browser))?.handle).toBe('alice.test')
+    await signIn(browser, 'alice.test')
+    expect(await needsReauthentication()).toBe(false)
+  })
+
+  it('a deactivated account: the session says so', async () => {
+    await signIn(browser, 'carol.test')
+    const token = await tokenOf('carol.test')
+    await callXrpc(network.pdsUrl, { nsid: 'com.atproto.server.deactivateAccount', body: {}, token }).catch(
+      ignoreEmptyBody,
+    )
+    await useAfterAnHour(true)
+    // This one insists on having no body at all.
+    const activate = `${network.pdsUrl}/xrpc/com.atproto.server.activateAccount`
+    await fetch(activate, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+    await signIn(browser, 'carol.test')
+    expect(await needsReauthentication()).toBe(false)
+  })
+
+  it('an account that moved to another PDS: the session says so, and nothing is shown for another account', async () => {
+    const { account } = await signIn(browser, 'alice.test')
+    const elsewhere: Pds = await startPds({ port: await freePort(), directoryUrl: network.plcUrl })
+    const secrets = JSON.parse(await readFile(join(folder, 'pds', 'secrets.json'), 'utf8')) as { rotationKey: string }
+    const rotationKey = await Secp256k1Keypair.import(secrets.rotationKey)
+    await new PlcClient(network.plcUrl).updatePds(account.did, rotationKey, elsewhere.url)
+    await useAfterAnHour(true)
+    expect((await currentUserOf(browser))?.did).toBe(account.did)
+
+    await new PlcClient(network.plcUrl).updatePds(account.did, rotationKey, network.pdsUrl)
+    await signIn(browser, 'alice.test')
+    expect(await needsReauthentication()).toBe(false)
+    await elsewhere.close()
+  })
+
+  // The last: it stops the network.
+  it('a server that goes away between the consent and the callback: upstream_unavailable, and nothing has changed', async () => {
+    const callback = await authorize(browser, 'carol.test')
+    const before = await countRows(atgate.gateway.db)
+    await network.close()
+    const outcome = (await followCallback(browser, callback)).searchParams
+    expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'upstream_unavailable', auth_error_flow: 'login' })
+    expect(await countRows(atgate.gateway.db)).toEqual(before)
+  })
+})
+
+/** These procedures answer with nothing at all, which is no JSON. */
+function ignoreEmptyBody(error: unknown): void {
+  if (!(error instanceof SyntaxError)) throw error
+}

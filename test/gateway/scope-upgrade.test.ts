@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
+import { StartScopeUpgradeDocument } from '../../web/generated/graphql.ts'
+import {
+  addAccount,
+  codeOf,
+  currentUserOf,
+  dataOf,
+  exchange,
+  finishAs,
+  outcomeOf,
+  startScopeUpgrade,
+  switcherOf,
+  switchTo,
+} from '../support/flows.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { authorizeOnPds, denyOnPds } from '../support/pds-pages.ts'
+import { followCallback, signIn } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+import { countRows, eventually } from '../support/tables.ts'
+
+const NOTES = 'repo:com.example.note'
+
+describeGateway('a scope upgrade', () => {
+  let atgate: TestGateway
+  let browser: HttpBrowser
+
+  beforeAll(async () => {
+    atgate = await startGateway({ OAUTH_OPTIONAL_SCOPES: `transition:email ${NOTES} blob:*/*` })
+  })
+  afterAll(() => atgate.close())
+  beforeEach(async () => {
+    browser = createHttpBrowser(atgate.url)
+    await signIn(browser, 'alice.test')
+  })
+
+  const scopesOf = async () => (await currentUserOf(browser))?.grantedScopes.toSorted()
+  const sameRows = async (before: object) =>
+    JSON.stringify(await countRows(atgate.gateway.db)) === JSON.stringify(before)
+
+  async function upgrade(scopes: string[]) {
+    const destination = await finishAs(browser, await startScopeUpgrade(browser, scopes), 'alice.test')
+    expect(outcomeOf(destination)).toEqual({ scope_upgraded: 'true' })
+    return dataOf(await exchange(browser, destination)).exchangeToken
+  }
+
+  it('keeps what was granted and adds what was asked; the old session ends only once the new one stands', async () => {
+    const before = await countRows(atgate.gateway.db)
+    const old = (await currentUserOf(browser))?.session.id ?? ''
+    const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'alice.test')
+    expect((await currentUserOf(browser))?.session.id).toBe(old)
+
+    const { session } = dataOf(await exchange(browser, destination)).exchangeToken
+    expect(session.id).not.toBe(old)
+    expect(await scopesOf()).toEqual(['atproto', NOTES])
+    await upgrade(['transition:email'])
+    expect(await scopesOf()).toEqual(['atproto', NOTES, 'transition:email'])
+    expect(await atgate.gateway.db.session.findUnique({ where: { id: old } })).toBeNull()
+    await eventually(() => sameRows(before), 'the old sessions and their grants are gone')
+  })
+
+  it('keeps the place of the session in the group', async () => {
+    await addAccount(browser, 'bob.test')
+    await addAccount(browser, 'carol.test')
+    const alice = (await currentUserOf(browser))?.linkedAccounts[0]?.did ?? ''
+    await switchTo(browser, alice)
+    await upgrade([NOTES])
+    expect(await switcherOf(browser)).toEqual(['ALICE.TEST', 'bob.test', 'carol.test'])
+  })
+
+  it('does not take the browser away from an account that was switched to meanwhile', async () => {
+    await addAccount(browser, 'bob.test')
+    const [alice, bob] = (await currentUserOf(browser))?.linkedAccounts ?? []
+    await switchTo(browser, alice?.did ?? '')
+    const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'alice.test')
+    await switchTo(browser, bob?.did ?? '')
+    const { response, data } = await exchange(browser, destination)
+    expect(response.headers.getSetCookie()).toEqual([])
+    expect(data?.exchangeToken).toMatchObject({
+      sessionToken: null,
+      account: { handle: 'alice.test', isActive: false },
+    })
+    expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
+    await switchTo(browser, alice?.did ?? '')
+    expect(await scopesOf()).toEqual(['atproto', NOTES])
+  })
+
+  it('refuses scopes that the client does not declare, and an empty list', async () => {
+    const start = async (scopes: string[]) =>
+      codeOf(await browser.graphql(StartScopeUpgradeDocument, { input: { scopes } }))
+    expect(await start(['transition:generic'])).toBe('SCOPE_NOT_OFFERED')
+    expect(await start([NOTES, 'nonsense'])).toBe('SCOPE_NOT_OFFERED')
+    expect(await start(['repo:*'])).toBe('SCOPE_NOT_OFFERED')
+    expect(await start([])).toBe('BAD_USER_INPUT')
+    expect(await start(['repo?collection=com.example.note'])).toBeUndefined()
+    expect(
+      codeOf(await createHttpBrowser(atgate.url).graphql(StartScopeUpgradeDocument, { input: { scopes: [NOTES] } })),
+    ).toBe('UNAUTHENTICATED')
+  })
+
+  it('by another account is refused: nothing is created, the old session stays', async () => {
+    const before = await countRows(atgate.gateway.db)
+    const session = (await currentUserOf(browser))?.session.id
+    const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'bob.test')
+    expect(outcomeOf(destination)).toEqual({ auth_error: 'account_mismatch', auth_error_flow: 'scope_upgrade' })
+    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect((await currentUserOf(browser))?.session.id).toBe(session)
+  })
+
+  it('that the user denies changes nothing', async () => {
+    const before = await countRows(atgate.gateway.db)
+    const authUrl = await startScopeUpgrade(browser, [NOTES])
+    const callback = await denyOnPds(authUrl, { username: 'alice.test', password: SANDBOX_PASSWORD })
+    expect(outcomeOf(await followCallback(browser, callback))).toEqual({
+      auth_error: 'access_denied',
+      auth_error_flow: 'scope_upgrade',
+    })
+    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await scopesOf()).toEqual(['atproto'])
+  })
+
+  it('that the server grants in part changes nothing: scope_missing', async () => {
+    const before = await countRows(atgate.gateway.db)
+    const authUrl = await startScopeUpgrade(browser, ['transition:email'])
+    const account = { username: 'alice.test', password: SANDBOX_PASSWORD, scope: 'atproto' }
+    expect(outcomeOf(await followCallback(browser, await authorizeOnPds(authUrl, account)))).toEqual({
+      auth_error: 'scope_missing',
+      auth_error_flow: 'scope_upgrade',
+    })
+    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await scopesOf()).toEqual(['atproto'])
+  })
+
+  it('mends what a session lacks since the gateway asks for more', async () => {
+    const { db } = atgate.gateway
+    const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
+    // As a session from before OAUTH_SCOPE was widened: the grant lacks a scope that is required now.
+    const demanding = await startGateway({ OAUTH_SCOPE: `atproto ${NOTES}` })
+    const visitor = createHttpBrowser(demanding.url)
+    const { session } = await signIn(visitor, 'alice.test')
+    await demanding.gateway.db.credential.updateMany({ data: { scope: 'atproto' } })
+    expect((await currentUserOf(visitor))?.missingScopes).toEqual([NOTES])
+    const destination = await finishAs(visitor, await startScopeUpgrade(visitor, [NOTES]), 'alice.test')
+    dataOf(await exchange(visitor, destination))
+    expect((await currentUserOf(visitor))?.missingScopes).toEqual([])
+    expect(session.id).not.toBe((await currentUserOf(visitor))?.session.id)
+    await demanding.close()
+    expect(await db.session.count({ where: { id } })).toBe(1)
+  })
+})

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { CurrentUserDocument, ExchangeTokenDocument, LogoutDocument } from '../../web/generated/graphql.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { openGrant } from '../support/grants.ts'
+import { createHttpBrowser } from '../support/http-browser.ts'
+import { authorize, startSignIn } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+
+describeGateway('secrets', () => {
+  let atgate: TestGateway
+
+  beforeAll(async () => {
+    atgate = await startGateway()
+  })
+  afterAll(() => atgate.close())
+
+  /** Every table, as text; bytes also in the forms in which a secret could stand in them. */
+  async function dumpTables(): Promise<string> {
+    const { db } = atgate.gateway
+    const rows = await Promise.all([
+      db.account.findMany(),
+      db.session.findMany(),
+      db.credential.findMany(),
+      db.auditEvent.findMany(),
+    ])
+    return JSON.stringify(rows, (_key, value: unknown) =>
+      value instanceof Uint8Array ? [Buffer.from(value).toString('latin1'), Buffer.from(value).toString('hex')] : value,
+    )
+  }
+
+  it('stand in no table, key of the ephemeral store, log line, answer or redirect', async () => {
+    const browser = createHttpBrowser(atgate.url)
+    const answers: string[] = []
+    const note = async (response: Response) => {
+      const headers = [...response.headers].filter(([name]) => name !== 'set-cookie')
+      answers.push(JSON.stringify(headers), await response.clone().text())
+      return response
+    }
+
+    // A flow under way, whose DPoP key and PKCE verifier wait in the ephemeral store.
+    await startSignIn(browser, { handle: 'bob.test' })
+    const callback = new URL(await authorize(browser, 'alice.test'))
+    const flowsUnderWay = await atgate.stores.dumpEphemeral()
+    const returned = await browser.send(callback.pathname + callback.search)
+    const exchangeToken = new URL(returned.headers.get('location') ?? '').searchParams.get('exchange_token') ?? ''
+    const exchangeUnderWay = await atgate.stores.dumpEphemeral()
+    const exchanged = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } })
+    const sessionId = exchanged.data?.exchangeToken.session.id ?? ''
+    const session = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: sessionId } })
+    const grant = await openGrant(atgate.gateway, session.credentialId)
+    const [, sessionSecret = ''] = ((await browser.sessionCookie()) ?? '').split('.')
+    const clientCookie = (await browser.jar.getCookies(atgate.url)).find(({ key }) => key === 'atgate-client')?.value
+
+    answers.push(JSON.stringify(exchanged.data), JSON.stringify((await browser.graphql(CurrentUserDocument)).data))
+    await note(await browser.send('/'))
+    await note(await browser.send('/oauth-client-metadata.json'))
+    await note(await browser.send('/.well-known/jwks.json'))
+    // Errors on purpose: what they say and what they log must be clean too.
+    await note(await browser.send(callback.pathname + callback.search))
+    const again = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } })
+    answers.push(JSON.stringify(again.errors))
+    const tables = await dumpTables()
+    await browser.graphql(LogoutDocument)
+
+    const secrets = {
+      'access token': grant.tokenSet.access_token,
+      'refresh token': grant.tokenSet.refresh_token ?? '',
+      'DPoP key': (grant.dpopJwk as { d?: string }).d ?? '',
+      'session secret': sessionSecret,
+      'exchange token': exchangeToken,
+      'authorization code': callback.searchParams.get('code') ?? '',
+      state: callback.searchParams.get('state') ?? '',
+      'client cookie': clientCookie ?? '',
+    }
+    const places = {
+      tables: tables + (await dumpTables()),
+      'ephemeral store': flowsUnderWay + exchangeUnderWay + (await atgate.stores.dumpEphemeral()),
+      log: atgate.logLines.join(''),
+      answers: answers.join('\n'),
+    }
+    expect(flowsUnderWay).toContain('flow:')
+    expect(exchangeUnderWay).toContain('exchange:')
+    expect(atgate.logLines.length).toBeGreaterThan(5)
+    for (const [place, text] of Object.entries(places)) {
+      for (const [what, secret] of Object.entries(secrets)) {
+        expect(secret.length, what).toBeGreaterThan(15)
+        expect(text.includes(secret), `${what} in ${place}`).toBe(false)
+      }
+    }
+    // The one place where a redirect carries a one-time secret.
+    expect(returned.headers.get('location')).toContain(exchangeToken)
+    expect(returned.headers.get('cache-control')).toBe('no-store')
+    expect(returned.headers.get('referrer-policy')).toBe('no-referrer')
+  })
+})

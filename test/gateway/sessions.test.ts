@@ -1,0 +1,224 @@
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
+import { GrantLost } from '../../src/oauth/credential.ts'
+import { freePort } from '../../src/sandbox/network.ts'
+import {
+  CurrentUserDocument,
+  LogoutAllDocument,
+  LogoutDocument,
+  RevokeSessionDocument,
+  SessionsDocument,
+} from '../../web/generated/graphql.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { obtainExchangeToken, signIn } from '../support/sign-in.ts'
+import { describeGateway } from '../support/suite.ts'
+import { countRows, eventually } from '../support/tables.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+
+/** A token set whose access token has to be refreshed before use. */
+const EXPIRED = { expires_at: new Date(0).toISOString() }
+
+describeGateway('sessions', () => {
+  let atgate: TestGateway
+  let laptop: HttpBrowser
+  let phone: HttpBrowser
+
+  beforeAll(async () => {
+    atgate = await startGateway()
+  })
+  afterAll(() => atgate.close())
+  beforeEach(() => {
+    laptop = createHttpBrowser(atgate.url)
+    phone = createHttpBrowser(atgate.url)
+  })
+
+  const currentUser = async (browser: HttpBrowser) => (await browser.graphql(CurrentUserDocument)).data?.currentUser
+
+  async function credentialOf(sessionId: string) {
+    return (await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: sessionId } })).credentialId
+  }
+
+  /** Asks the PDS, with the stored grant, who it is for. */
+  async function askPds(credentialId: string): Promise<{ status: number; did: string }> {
+    const grant = await atgate.gateway.credentials.restore(credentialId)
+    const response = await grant.fetchHandler('/xrpc/com.atproto.server.getSession')
+    return { status: response.status, ...((await response.json()) as { did: string }) }
+  }
+
+  it('of one account in two browsers are two, each with a grant of its own', async () => {
+    const first = await signIn(laptop, 'alice.test')
+    const second = await signIn(phone, 'alice.test')
+    expect(first.account.did).toBe(second.account.did)
+    expect(first.session.id).not.toBe(second.session.id)
+    expect(await credentialOf(first.session.id)).not.toBe(await credentialOf(second.session.id))
+
+    const { data } = await phone.graphql(SessionsDocument)
+    const ids = data?.sessions.map((session) => [session.id, session.isCurrent])
+    expect(ids).toContainEqual([first.session.id, false])
+    expect(ids).toContainEqual([second.session.id, true])
+  })
+
+  it('signing out in one browser ends that one, and leaves the session and the PDS grant of the other working', async () => {
+    const first = await signIn(laptop, 'alice.test')
+    const second = await signIn(phone, 'alice.test')
+    const [ended, kept] = await Promise.all([credentialOf(first.session.id), credentialOf(second.session.id)])
+    const endedGrant = await openGrant(atgate.gateway, ended)
+
+    const { data, response } = await laptop.graphql(LogoutDocument)
+    expect(data).toEqual({ logout: { switchedTo: null, sessionToken: null } })
+    expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^atgate=; Max-Age=0; Path=\/;/)])
+    expect(await currentUser(laptop)).toBeNull()
+    expect((await currentUser(phone))?.handle).toBe('alice.test')
+
+    await eventually(
+      async () => (await atgate.gateway.db.credential.count({ where: { id: ended } })) === 0,
+      'the ended grant is revoked and gone',
+    )
+    // What the PDS itself says: of the revoked grant's refresh token, and of the other grant, also after a refresh.
+    const server = await askAuthorizationServer(atgate.gateway, endedGrant)
+    await expect(server.refresh()).rejects.toMatchObject({ error: 'invalid_grant' })
+    await (await atgate.gateway.credentials.restore(kept)).getTokenInfo(true)
+    expect(await askPds(kept)).toMatchObject({ status: 200, did: second.account.did })
+  })
+
+  it('refuses the cookie of an ended session at once, wherever it is shown', async () => {
+    await signIn(laptop, 'alice.test')
+    const cookie = await laptop.sessionCookie()
+    await laptop.graphql(LogoutDocument)
+    for (const headers of [{ cookie: `atgate=${cookie}` }, { authorization: `Bearer ${cookie}` }]) {
+      expect((await phone.graphql(CurrentUserDocument, undefined, headers)).data).toEqual({ currentUser: null })
+    }
+  })
+
+  it('are signed out from elsewhere by revokeSession', async () => {
+    const lost = await signIn(phone, 'alice.test')
+    await signIn(laptop, 'alice.test')
+    const { data } = await laptop.graphql(RevokeSessionDocument, { input: { id: lost.session.id } })
+    expect(data).toEqual({ revokeSession: { revokedId: lost.session.id } })
+    expect(await currentUser(phone)).toBeNull()
+    expect((await laptop.graphql(SessionsDocument)).data?.sessions.map((session) => session.id)).not.toContain(
+      lost.session.id,
+    )
+  })
+
+  it('of another account, unknown ones and the own one are not revoked', async () => {
+    const bobs = await signIn(phone, 'bob.test')
+    const own = await signIn(laptop, 'alice.test')
+    const revoke = async (id: string) => {
+      const { errors } = await laptop.graphql(RevokeSessionDocument, { input: { id } })
+      return errors[0]?.extensions.code
+    }
+    expect(await revoke(bobs.session.id)).toBe('SESSION_NOT_FOUND')
+    expect(await revoke('nothing')).toBe('SESSION_NOT_FOUND')
+    expect(await revoke(own.session.id)).toBe('BAD_USER_INPUT')
+    expect((await currentUser(phone))?.handle).toBe('bob.test')
+    expect((await currentUser(laptop))?.handle).toBe('alice.test')
+  })
+
+  it('end with logoutAll, which counts them', async () => {
+    await signIn(laptop, 'alice.test')
+    const { data, response } = await laptop.graphql(LogoutAllDocument)
+    expect(data).toEqual({ logoutAll: { loggedOutCount: 1 } })
+    expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^atgate=; Max-Age=0;/)])
+    expect(await currentUser(laptop)).toBeNull()
+  })
+
+  it('go on as another account of the group only if there is one', async () => {
+    await signIn(laptop, 'alice.test')
+    const { errors } = await laptop.graphql(LogoutDocument, { input: { switchTo: 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa' } })
+    expect(errors[0]?.extensions.code).toBe('ACCOUNT_NOT_LINKED')
+    expect((await currentUser(laptop))?.handle).toBe('alice.test')
+  })
+
+  it('are replaced, with their group, when the browser signs in anew', async () => {
+    const before = await countRows(atgate.gateway.db)
+    const first = await signIn(laptop, 'alice.test')
+    const cookie = await laptop.sessionCookie()
+    const token = await obtainExchangeToken(laptop, 'bob.test')
+    // Not before the exchange: closing the tab here would leave everything as it was.
+    expect((await currentUser(laptop))?.did).toBe(first.account.did)
+    expect(token).toMatch(/^[\w-]{43}$/)
+
+    await signIn(laptop, 'bob.test')
+    expect((await currentUser(laptop))?.handle).toBe('bob.test')
+    expect((await phone.graphql(CurrentUserDocument, undefined, { cookie: `atgate=${cookie}` })).data).toEqual({
+      currentUser: null,
+    })
+    // Bob's session, and the one whose exchange never came.
+    const after = await countRows(atgate.gateway.db)
+    expect(after.sessions - before.sessions).toBe(2)
+    expect(after.groups - before.groups).toBe(1)
+  })
+
+  it('that await their exchange are listed nowhere and usable by nobody', async () => {
+    await signIn(laptop, 'carol.test')
+    await obtainExchangeToken(phone, 'carol.test')
+    expect((await laptop.graphql(SessionsDocument)).data?.sessions).toHaveLength(1)
+    const waiting = await atgate.gateway.db.session.findFirstOrThrow({ where: { secretHash: null } })
+    const forged = `atgate=${waiting.id}.${'A'.repeat(43)}`
+    expect((await phone.graphql(CurrentUserDocument, undefined, { cookie: forged })).data).toEqual({
+      currentUser: null,
+    })
+  })
+
+  it('slide as they are used, but never past their grant', async () => {
+    const { session } = await signIn(laptop, 'alice.test')
+    const { credential } = await atgate.gateway.db.session.findUniqueOrThrow({
+      where: { id: session.id },
+      include: { credential: true },
+    })
+    await atgate.gateway.db.session.update({
+      where: { id: session.id },
+      data: { expiresAt: new Date(atgate.stores.clock() + 2 * DAY) },
+    })
+    await atgate.stores.advance(1 * DAY)
+    await currentUser(laptop)
+    await eventually(async () => {
+      const { expiresAt } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
+      return expiresAt.getTime() === credential.expiresAt.getTime()
+    }, 'the session slides to the end of its grant')
+
+    await atgate.stores.advance(13 * DAY + 1000)
+    expect(await currentUser(laptop)).toBeNull()
+    expect((await laptop.graphql(SessionsDocument)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED')
+  })
+
+  it('say when their grant is lost, and signing in again mends it', async () => {
+    const { session } = await signIn(laptop, 'alice.test')
+    const id = await credentialOf(session.id)
+    // As an account's owner does who revokes the app at the PDS.
+    await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, id))).revoke()
+    await replaceTokenSet(atgate.gateway, id, EXPIRED)
+    await expect(atgate.gateway.credentials.restore(id)).rejects.toThrow(GrantLost)
+
+    expect((await currentUser(laptop))?.session.needsReauthentication).toBe(true)
+    await signIn(laptop, 'alice.test')
+    expect((await currentUser(laptop))?.session.needsReauthentication).toBe(false)
+  })
+
+  it('keep a grant when a refresh fails because the PDS cannot be reached', async () => {
+    const { session } = await signIn(laptop, 'alice.test')
+    const id = await credentialOf(session.id)
+    const { iss } = (await openGrant(atgate.gateway, id)).tokenSet
+    await replaceTokenSet(atgate.gateway, id, { ...EXPIRED, iss: `http://localhost:${await freePort()}` })
+    await expect(askPds(id)).rejects.toThrow()
+    expect((await currentUser(laptop))?.session.needsReauthentication).toBe(false)
+
+    await replaceTokenSet(atgate.gateway, id, { iss })
+    expect((await askPds(id)).status).toBe(200)
+  })
+
+  it('refresh a grant once, however many ask at the same instant', async () => {
+    const { session, account } = await signIn(laptop, 'alice.test')
+    const id = await credentialOf(session.id)
+    await replaceTokenSet(atgate.gateway, id, EXPIRED)
+
+    // A refresh token used twice would kill the grant, and all but one of these would fail.
+    const answers = await Promise.all(Array.from({ length: 8 }, () => askPds(id)))
+    expect(answers.map(({ did }) => did)).toEqual(Array.from({ length: 8 }, () => account.did))
+    expect((await currentUser(laptop))?.session.needsReauthentication).toBe(false)
+    expect(inject('pdsUrl')).toBe((await currentUser(laptop))?.pdsUrl)
+  })
+})

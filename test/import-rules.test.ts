@@ -1,0 +1,34 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { expect, it } from 'vitest'
+
+/** The layers of the house, from the top; a file imports from its own layer and from those below. */
+const LAYERS = [['main'], ['app'], ['graphql', 'http'], ['auth'], ['oauth'], ['store'], ['base']]
+
+/** Files beside the folders. Whatever is not named here is a base that everyone may use. */
+const layerOf = (file: string) => {
+  const [first = '', ...rest] = file.split('/')
+  if (rest.length > 0) return first
+  return file === 'main.ts' ? 'main' : file === 'app.ts' ? 'app' : 'base'
+}
+const rank = (layer: string) => LAYERS.findIndex((layers) => layers.includes(layer))
+
+const imports = globSync('**/*.ts', { cwd: 'src', exclude: ['**/generated/**'] }).flatMap((file) =>
+  [
+    ...readFileSync(join('src', file), 'utf8').matchAll(/from '(\.[^']+)'|import '(\.[^']+)'|import\('(\.[^']+)'\)/g),
+  ].map((match) => ({ file, target: normalize(join(dirname(file), match[1] ?? match[2] ?? match[3] ?? '')) })),
+)
+
+it('sees the imports', () => {
+  expect(imports.length).toBeGreaterThan(100)
+  expect(imports).toContainEqual({ file: 'app.ts', target: 'http/routes.ts' })
+})
+
+it('imports run one way', () => {
+  const upward = imports.filter(({ file, target }) => {
+    const [from, to] = [layerOf(file), layerOf(target)]
+    if (from === to || from === 'sandbox') return false
+    return to === 'sandbox' || rank(to) <= rank(from)
+  })
+  expect(upward).toEqual([])
+})

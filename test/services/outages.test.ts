@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { authorize, followCallback, signIn } from '../support/sign-in.ts'
+import { openServices } from '../support/stores.ts'
+import { describeGateway } from '../support/suite.ts'
+import { eventually } from '../support/tables.ts'
+import { proxyUrl, type TcpProxy } from '../support/tcp-proxy.ts'
+
+describeGateway('outages', () => {
+  let atgate: TestGateway
+  let postgres: TcpProxy
+  let redis: TcpProxy
+  let browser: HttpBrowser
+
+  beforeAll(async () => {
+    const stores = await openServices(async (url) => {
+      const isPostgres = url.startsWith('postgres')
+      const proxied = await proxyUrl(url, isPostgres ? 5432 : 6379)
+      if (isPostgres) postgres = proxied.proxy
+      else redis = proxied.proxy
+      return proxied.url
+    })
+    atgate = await startGateway({}, stores)
+  })
+  afterAll(async () => {
+    await atgate.close()
+    await Promise.all([postgres.close(), redis.close()])
+  })
+  beforeEach(async () => {
+    browser = createHttpBrowser(atgate.url)
+    await signIn(browser, 'alice.test')
+  })
+
+  const currentUser = () => browser.graphql(CurrentUserDocument)
+  const start = () => browser.send('/auth/start?handle=alice.test')
+  const heals = () => eventually(async () => (await start()).status === 303, 'flows can be started again')
+
+  it('Redis away: sessions go on, starting a flow says SERVICE_UNAVAILABLE, and it heals by itself', async () => {
+    redis.cut()
+    expect((await currentUser()).data?.currentUser?.handle).toBe('alice.test')
+    const refused = await start()
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toBe('2')
+    expect(await refused.json()).toMatchObject({ error: 'SERVICE_UNAVAILABLE' })
+    const exchanged = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken: 'x'.repeat(43) } })
+    expect(exchanged.errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE')
+    expect(exchanged.response.status).toBe(503)
+    redis.restore()
+    await heals()
+  })
+
+  it('Redis away at the callback: the flow is not lost, and goes on when it is back', async () => {
+    const callback = new URL(await authorize(browser, 'alice.test'))
+    redis.cut()
+    expect((await browser.send(callback.pathname + callback.search)).status).toBe(503)
+    redis.restore()
+    await heals()
+    expect((await followCallback(browser, callback.href)).searchParams.has('exchange_token')).toBe(true)
+  })
+
+  it('PostgreSQL away: 503, no crash, nobody signed out, and it heals by itself', async () => {
+    postgres.cut()
+    const { errors, response } = await currentUser()
+    expect(errors[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfter: 2 })
+    expect(response.status).toBe(503)
+    expect(response.headers.getSetCookie()).toEqual([])
+    postgres.restore()
+    await eventually(async () => (await currentUser()).data?.currentUser?.handle === 'alice.test', 'it heals')
+  })
+
+  it('PostgreSQL away at the callback: the flow is refused, and leaves nothing behind', async () => {
+    const callback = await authorize(browser, 'alice.test')
+    const sessions = await atgate.gateway.db.session.count()
+    postgres.cut()
+    const outcome = (await followCallback(browser, callback)).searchParams
+    expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'failed', auth_error_flow: 'login' })
+    postgres.restore()
+    await eventually(() => currentUser().then(({ data }) => data?.currentUser?.handle === 'alice.test'), 'it heals')
+    expect(await atgate.gateway.db.session.count()).toBe(sessions)
+  })
+})

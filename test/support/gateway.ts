@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { inject } from 'vitest'
+import { type App, createApp } from '../../src/app.ts'
+import type { Gateway } from '../../src/auth/gateway.ts'
+import { type Environment, loadConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/logger.ts'
+import { freePort } from '../../src/sandbox/network.ts'
+import { openStores, type Stores } from './stores.ts'
+
+/** A whole gateway over real stores, listening, on the test run's atproto network. */
+export type TestGateway = {
+  url: string
+  gateway: Gateway
+  stores: Stores
+  /** Every line that it logged, at the most talkative level. */
+  logLines: string[]
+  /** Another process of the same gateway: same stores, same public URL, its own port. */
+  startReplica(): Promise<{ url: string; close(): Promise<void> }>
+  /** Closes the gateway alone, as when its process ends. */
+  stop(): Promise<void>
+  close(): Promise<void>
+}
+
+const ENCRYPTION_KEYS = `test:${randomBytes(32).toString('base64url')}`
+
+export async function startGateway(env: Environment = {}, givenStores?: Stores): Promise<TestGateway> {
+  const stores = givenStores ?? (await openStores())
+  const logLines: string[] = []
+  const environment = { ...sandboxEnvironment(await freePort()), ...env }
+  const port = Number(environment.PORT)
+  const app = await startApp({ environment, port, stores, logLines })
+  let stopped = false
+
+  async function stop() {
+    if (!stopped) await app.close()
+    stopped = true
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    gateway: app.gateway,
+    stores,
+    logLines,
+    async startReplica() {
+      const replica = await startApp({ environment, port: 0, stores, logLines })
+      const { port: replicaPort } = replica.server.server.address() as AddressInfo
+      return { url: `http://127.0.0.1:${replicaPort}`, close: () => replica.close() }
+    },
+    stop,
+    async close() {
+      await stop()
+      await stores.close()
+    },
+  }
+}
+
+function sandboxEnvironment(port: number): Record<string, string> {
+  return {
+    PORT: String(port),
+    ENCRYPTION_KEYS,
+    ALLOW_INSECURE_PDS: 'on',
+    PLC_DIRECTORY_URL: inject('plcUrl'),
+    HANDLE_RESOLVER_URL: inject('pdsUrl'),
+    OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email',
+    LOG_LEVEL: 'trace',
+  }
+}
+
+type Start = { environment: Environment; port: number; stores: Stores; logLines: string[] }
+
+async function startApp({ environment, port, stores, logLines }: Start): Promise<App> {
+  const config = loadConfig(environment)
+  const logger = createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } })
+  const { clock, database, ephemeral } = stores
+  const app = await createApp(config, { clock, logger, database, ephemeral })
+  await app.server.listen({ host: '127.0.0.1', port })
+  return app
+}

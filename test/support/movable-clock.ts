@@ -1,0 +1,13 @@
+import type { Clock } from '../../src/clock.ts'
+
+/** A clock that goes on by itself and can be moved ahead. */
+export type MovableClock = Clock & { advance(ms: number): void }
+
+export function createMovableClock(): MovableClock {
+  let ahead = 0
+  return Object.assign(() => Date.now() + ahead, {
+    advance(ms: number) {
+      ahead += ms
+    },
+  })
+}

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto'
+import { openAsBlob } from 'node:fs'
+import { pino } from 'pino'
+import { inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import type { EphemeralStore } from '../../src/store/ephemeral-store.ts'
+import { createInProcessStore } from '../../src/store/in-process-store.ts'
+import { createRedisStore } from '../../src/store/redis-store.ts'
+import { createFreshDatabase } from './fresh-database.ts'
+import { createMovableClock, type MovableClock } from './movable-clock.ts'
+import { openRedisKeys } from './redis-keys.ts'
+import { REDIS_URL } from './services.ts'
+
+/** Both stores of a gateway, of the kind that the test project runs over, with a clock that moves them both. */
+export type Stores = {
+  database: Database
+  ephemeral: EphemeralStore
+  clock: MovableClock
+  /** SQL statements so far. */
+  statements: string[]
+  advance(ms: number): Promise<void>
+  /** Everything that the ephemeral store holds, as text. */
+  dumpEphemeral(): Promise<string>
+  close(): Promise<void>
+}
+
+export function openStores(): Promise<Stores> {
+  return inject('stores') === 'services' ? openServices() : openEmbedded()
+}
+
+async function openEmbedded(): Promise<Stores> {
+  const clock = createMovableClock()
+  const statements: string[] = []
+  const database = await openDatabase({
+    kind: 'memory',
+    image: await openAsBlob(inject('pgliteImage')),
+    onQuery: (sql) => void statements.push(sql),
+  })
+  const held = new Map<string, string>()
+  const store = createInProcessStore({ clock })
+  return {
+    database,
+    // The store keeps its entries to itself, so what is written to it is noted on the way.
+    ephemeral: {
+      ...store,
+      set(key, value, options) {
+        held.set(key, value)
+        return store.set(key, value, options)
+      },
+    },
+    clock,
+    statements,
+    advance: async (ms) => clock.advance(ms),
+    dumpEphemeral: async () => [...held].map((entry) => entry.join(' ')).join('\n'),
+    async close() {
+      await store.close()
+      await database.close()
+    },
+  }
+}
+
+/** PostgreSQL and Redis; with `through` behind a line that can be cut. */
+export async function openServices(through: (url: string) => Promise<string> = async (url) => url): Promise<Stores> {
+  const clock = createMovableClock()
+  const statements: string[] = []
+  const fresh = await createFreshDatabase(inject('template'))
+  const database = await openDatabase({
+    kind: 'postgresql',
+    url: await through(fresh.url),
+    onQuery: (sql) => void statements.push(sql),
+  })
+  const keyPrefix = `atgate-test:${randomUUID()}:`
+  const ephemeral = await createRedisStore({
+    url: await through(REDIS_URL),
+    keyPrefix,
+    logger: pino({ level: 'silent' }),
+  })
+  const keys = openRedisKeys(keyPrefix)
+  return {
+    database,
+    ephemeral,
+    clock,
+    statements,
+    async advance(ms) {
+      clock.advance(ms)
+      await keys.age(ms)
+    },
+    dumpEphemeral: () => keys.dump(),
+    async close() {
+      await ephemeral.close()
+      await keys.close()
+      await database.close()
+      await fresh.drop()
+    },
+  }
+}

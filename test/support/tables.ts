@@ -1,0 +1,21 @@
+import type { PrismaClient } from '../../src/store/generated/client.ts'
+
+/** How many rows each table has: what a refused flow must leave as it was. */
+export async function countRows(db: PrismaClient) {
+  const [accounts, groups, sessions, credentials] = await Promise.all([
+    db.account.count(),
+    db.sessionGroup.count(),
+    db.session.count(),
+    db.credential.count(),
+  ])
+  return { accounts, groups, sessions, credentials }
+}
+
+/** Waits until `condition` holds; for what happens in the background. */
+export async function eventually(condition: () => Promise<boolean>, what: string, ms = 10_000): Promise<void> {
+  const deadline = Date.now() + ms
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}

@@ -1,6 +1,9 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
-/** Typed operations for the portal and the tests (`npm run generate`): web/generated/ from web/operations/. */
+/**
+ * Typed operations (`npm run generate`): web/generated/ from web/operations/, as TypedDocumentNodes, which urql and Apollo both take.
+ * The portal, the examples and the tests use them; docs/clients.md tells how another frontend does.
+ */
 const config: CodegenConfig = {
   schema: 'schema.graphql',
   documents: 'web/operations/*.graphql',
@@ -9,7 +12,6 @@ const config: CodegenConfig = {
       preset: 'client',
       presetConfig: { fragmentMasking: false },
       config: {
-        documentMode: 'string',
         enumsAsTypes: true,
         useTypeImports: true,
         scalars: { DateTime: 'string' },

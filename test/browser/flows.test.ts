@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { print } from 'graphql'
 import { expect, inject, it } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import {
@@ -8,7 +10,6 @@ import {
   StartDeveloperTokenDocument,
   StartScopeUpgradeDocument,
   SwitchAccountDocument,
-  type TypedDocumentString,
 } from '../../web/generated/graphql.ts'
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { allowOnPds, signInOnPds, signUpOnPdsPages } from '../support/chromium.ts'
@@ -22,10 +23,10 @@ describeBrowser('every flow in Chromium', () => {
 
   /** Calls the API from the scene.page, with the browser's cookies. */
   async function graphql<Result, Variables>(
-    document: TypedDocumentString<Result, Variables>,
+    document: TypedDocumentNode<Result, Variables>,
     variables?: Variables,
   ): Promise<Result> {
-    const body = JSON.stringify({ query: document.toString(), variables })
+    const body = JSON.stringify({ query: print(document), variables })
     const answer = await scene.page.evaluate(async (text) => {
       const headers = { 'content-type': 'application/json' }
       return (await fetch('/graphql', { method: 'POST', headers, body: text })).json()

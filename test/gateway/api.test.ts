@@ -1,3 +1,4 @@
+import { print } from 'graphql'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { CurrentUserDocument, LogoutDocument } from '../../web/generated/graphql.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -16,7 +17,7 @@ describeGateway('the API', () => {
   })
   afterAll(() => atgate.close())
 
-  const LOGOUT = JSON.stringify({ query: LogoutDocument.toString() })
+  const LOGOUT = JSON.stringify({ query: print(LogoutDocument) })
   const post = (body: string, headers: Record<string, string>) =>
     browser.send('/graphql', { method: 'POST', headers, body })
   const isSignedIn = async () => (await browser.graphql(CurrentUserDocument)).data?.currentUser !== null

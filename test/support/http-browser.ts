@@ -1,5 +1,6 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { print } from 'graphql'
 import { CookieJar } from 'tough-cookie'
-import type { TypedDocumentString } from '../../web/generated/graphql.ts'
 
 /** An answer of the GraphQL API, with what the HTTP answer itself had. */
 export type GraphqlAnswer<T> = {
@@ -26,14 +27,14 @@ export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
   }
 
   async function graphql<Result, Variables>(
-    document: TypedDocumentString<Result, Variables>,
+    document: TypedDocumentNode<Result, Variables>,
     variables?: Variables,
     headers: Record<string, string> = {},
   ): Promise<GraphqlAnswer<Result>> {
     const response = await send('/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json', origin: publicUrl, ...headers },
-      body: JSON.stringify({ query: document.toString(), variables }),
+      body: JSON.stringify({ query: print(document), variables }),
     })
     const { data = null, errors = [] } = (await response.json()) as Partial<GraphqlAnswer<Result>>
     return { data, errors, response }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import type { Gateway } from './auth/gateway.ts'
 import { startHousekeeping } from './auth/housekeeping.ts'
@@ -42,6 +43,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const clients = await createOAuthClients(config, identities.resolver)
   const credentials = createCredentials({ db, sealer, locks: ephemeral, clients, clock })
   const revocation = createRevocation({ db, credentials, clock, logger })
+  const closing = new AbortController()
+  // One listener for each client that is told of changes.
+  setMaxListeners(0, closing.signal)
   const gateway: Gateway = {
     config,
     clock,
@@ -54,6 +58,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     profiles: createProfiles(config, logger),
     credentials,
     revocation,
+    closing: closing.signal,
   }
   const server = await createServer(gateway, createGraphqlServer(gateway))
   await revocation.resume()
@@ -63,6 +68,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     gateway,
     server,
     async close() {
+      closing.abort()
       await server.close()
       await stopHousekeeping()
       await revocation.close()

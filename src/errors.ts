@@ -29,6 +29,8 @@ export type GatewayErrorOptions = {
   detail?: string
   /** Seconds after which trying again makes sense. */
   retryAfter?: number
+  /** Scopes without which the request cannot be served, for a scope upgrade to ask for. */
+  missingScopes?: readonly string[]
 }
 
 /**
@@ -40,12 +42,14 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly detail: string | undefined
   readonly retryAfter: number | undefined
+  readonly missingScopes: readonly string[] | undefined
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.detail = options.detail
     this.retryAfter = options.retryAfter
+    this.missingScopes = options.missingScopes
   }
 
   get status(): number {

@@ -2,7 +2,7 @@ import type { Prisma, Session } from '../store/generated/client.ts'
 import { type AuditKind, audit, type ClientInfo } from './audit.ts'
 import type { PendingExchange } from './exchange-token.ts'
 import type { Gateway } from './gateway.ts'
-import { type Ending, endSessions } from './session.ts'
+import { type Changed, endSessions } from './session.ts'
 import { activateSession, lockGroup } from './session-group.ts'
 import { hashSecret, newId, newSecret, type SessionToken } from './session-token.ts'
 import type { Starter } from './starter.ts'
@@ -21,7 +21,7 @@ export type Admission = {
 }
 
 /** The token of the admitted session; null when it was admitted without becoming the active one. */
-type Admitted = Promise<Ending<SessionToken | null>>
+type Admitted = Promise<Changed<SessionToken | null>>
 
 type Scene = { tx: Prisma.TransactionClient; clock: Gateway['clock']; now: Date; session: Session } & Admission
 
@@ -81,7 +81,8 @@ async function admitBesideOthers(scene: Scene, { groupId }: Starter): Admitted {
   // the browser in any order: so the account is linked, and switching to it is left to the user.
   const isShown = active === null || active.id === shown?.id || active.id === twin?.id
   const becomesActive = exchange.binding.kind === 'challenge' || isShown
-  return { ended, result: await join(scene, { groupId, linkedAt: twin?.linkedAt ?? now, becomesActive }) }
+  const change = { groupId, kind: 'ACCOUNT_ADDED' } as const
+  return { ended, change, result: await join(scene, { groupId, linkedAt: twin?.linkedAt ?? now, becomesActive }) }
 }
 
 /** An upgraded session takes the place of the one that it replaces, active or not. */
@@ -93,7 +94,8 @@ async function admitInPlace(scene: Scene, { groupId, did }: Starter): Admitted {
   const ended = await endSessions(tx, { id: replaced.id }, { keepGroup: true })
   await note(scene, 'scope_upgraded', scene.session)
   const { linkedAt, isActive } = replaced
-  return { ended, result: await join(scene, { groupId, linkedAt, becomesActive: isActive }) }
+  const change = { groupId, kind: 'SCOPES_UPGRADED' } as const
+  return { ended, change, result: await join(scene, { groupId, linkedAt, becomesActive: isActive }) }
 }
 
 /** A developer token is in no group, and touches none. */

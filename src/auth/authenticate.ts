@@ -23,7 +23,7 @@ export const viewerIncludes = {
 /** What a request shows of itself. */
 export type RequestCredentials = { sessionCookie: string | null; authorization: string | null }
 
-type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger'>
+type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger' | 'ephemeral'>
 
 /**
  * Who makes a request, or null. The cookie counts if there is one, else a bearer token (RFC 6750 §2.1).

@@ -3,7 +3,7 @@ import type { Prisma } from '../store/generated/client.ts'
 import { audit, type ClientInfo } from './audit.ts'
 import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
-import { endingSessions, endSessions } from './session.ts'
+import { type ChangingParts, changingSessions, endSessions } from './session.ts'
 
 /** How many characters of an id are shown, and are needed to name it. */
 export const PREFIX_LENGTH = 8
@@ -19,7 +19,7 @@ export function developerTokensOf(did: string, now: Date): Prisma.SessionWhereIn
  * @throws GatewayError BAD_USER_INPUT, TOKEN_NOT_FOUND, AMBIGUOUS_PREFIX
  */
 export async function revokeDeveloperToken(
-  gateway: Pick<Gateway, 'db' | 'clock' | 'revocation'>,
+  gateway: ChangingParts & Pick<Gateway, 'clock'>,
   { viewer, prefix, client }: { viewer: Viewer; prefix: string; client: ClientInfo },
 ): Promise<string> {
   const start = prefix.trim().replace(/^atgate_/, '')
@@ -28,7 +28,7 @@ export async function revokeDeveloperToken(
   }
   const { did, id: by } = viewer.session
   const { clock } = gateway
-  const { result } = await endingSessions(gateway, async (tx) => {
+  const { result } = await changingSessions(gateway, async (tx) => {
     const where = { AND: [developerTokensOf(did, new Date(clock())), { id: { startsWith: start } }] }
     const [token, another] = await tx.session.findMany({ where, select: { id: true }, take: 2 })
     if (token === undefined) {

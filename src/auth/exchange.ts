@@ -5,7 +5,7 @@ import { proveSession } from './authenticate.ts'
 import { type ClientProof, isProvenBy } from './client-binding.ts'
 import { type PendingExchange, takeExchangeToken } from './exchange-token.ts'
 import type { Gateway } from './gateway.ts'
-import { endingSessions, endSessions } from './session.ts'
+import { type ChangingParts, changingSessions, endSessions } from './session.ts'
 import type { SessionToken } from './session-token.ts'
 
 /** What an exchange brought to life. */
@@ -17,7 +17,7 @@ export type Exchanged = {
   via: 'cookie' | 'bearer'
 }
 
-type Parts = Pick<Gateway, 'clock' | 'db' | 'ephemeral' | 'sealer' | 'revocation'>
+type Parts = ChangingParts & Pick<Gateway, 'clock' | 'sealer'>
 
 type Request = {
   exchangeToken: string
@@ -50,7 +50,7 @@ async function admit(gateway: Parts, pending: PendingExchange, request: Request)
   const isCookieBound = pending.binding.kind === 'cookie'
   const proven = isCookieBound ? await proveSession(gateway.db, request.sessionCookie, gateway.clock()) : null
   const admission = { exchange: pending, shown: proven?.session ?? null, client: request.client }
-  const { result: token } = await endingSessions(gateway, (tx) => admitSession(tx, gateway, admission))
+  const { result: token } = await changingSessions(gateway, (tx) => admitSession(tx, gateway, admission))
   const asCookie = isCookieBound && pending.purpose.kind !== 'developer_token'
   return { sessionId: pending.sessionId, token, via: asCookie ? 'cookie' : 'bearer' }
 }
@@ -61,7 +61,7 @@ async function discard(
   { sessionId }: PendingExchange,
   { client, reason }: { client: ClientInfo; reason: string },
 ): Promise<void> {
-  await endingSessions(gateway, async (tx) => {
+  await changingSessions(gateway, async (tx) => {
     const ended = await endSessions(tx, { id: sessionId, secretHash: null })
     for (const { id, did } of ended) {
       await audit(tx, {

@@ -23,4 +23,6 @@ export type Gateway = {
   readonly profiles: Profiles
   readonly credentials: Credentials
   readonly revocation: Revocation
+  /** Aborted when the gateway takes no more requests; what would go on without end stops then. */
+  readonly closing: AbortSignal
 }

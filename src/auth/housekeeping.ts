@@ -2,13 +2,13 @@ import { DAY, MINUTE } from '../clock.ts'
 import type { Prisma } from '../store/generated/client.ts'
 import { EXCHANGE_TOKEN_TTL } from './exchange-token.ts'
 import type { Gateway } from './gateway.ts'
-import { endingSessions, endSessions } from './session.ts'
+import { type ChangingParts, changingSessions, endSessions } from './session.ts'
 
 /** What is swept at a time; the rest waits for the next round, so that no round takes long. */
 const BATCH = 200
 const INTERVAL = 5 * MINUTE
 
-type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'logger' | 'revocation'>
+type Parts = ChangingParts & Pick<Gateway, 'clock' | 'config'>
 
 /** Sweeps now and then until the function that it gives is called. Replicas may do so side by side. */
 export function startHousekeeping(gateway: Parts): () => Promise<void> {
@@ -47,7 +47,7 @@ export async function sweep(gateway: Parts): Promise<void> {
 async function sweepSessions(gateway: Parts, where: Prisma.SessionWhereInput): Promise<void> {
   const found = await gateway.db.session.findMany({ where, select: { id: true }, take: BATCH })
   if (found.length === 0) return
-  await endingSessions(gateway, async (tx) => {
+  await changingSessions(gateway, async (tx) => {
     // Asked again: one that was used or switched to in between is kept.
     const ended = await endSessions(tx, { AND: [where, { id: { in: found.map(({ id }) => id) } }] })
     return { ended, result: undefined }

@@ -2,6 +2,7 @@ import { DAY, HOUR, MINUTE } from '../clock.ts'
 import { GrantLost } from '../oauth/credential.ts'
 import type { Prisma } from '../store/generated/client.ts'
 import type { Gateway } from './gateway.ts'
+import { announce } from './session-change.ts'
 import { lockGroup } from './session-group.ts'
 
 /** How old `lastUsedAt` may grow before it is written again. */
@@ -12,7 +13,7 @@ const REFRESH_INTERVAL = 1 * HOUR
 
 type SessionInUse = Prisma.SessionGetPayload<{ include: { credential: { select: { state: true; updatedAt: true } } } }>
 
-type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger'>
+type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger' | 'ephemeral'>
 
 /**
  * Notes every few minutes that a session is used: its group slides, and a grant that was not used for an hour is refreshed, which
@@ -27,8 +28,10 @@ export function keepInUse(gateway: Parts, session: SessionInUse): void {
   const { state, updatedAt } = session.credential
   if (state === 'revoked' || now - updatedAt.getTime() < REFRESH_INTERVAL) return
   gateway.credentials.refresh(session.credentialId).catch((error: unknown) => {
-    const level = error instanceof GrantLost ? 'info' : 'warn'
-    gateway.logger[level]({ err: error, sessionId: session.id }, 'grant not refreshed')
+    const isLost = error instanceof GrantLost
+    gateway.logger[isLost ? 'info' : 'warn']({ err: error, sessionId: session.id }, 'grant not refreshed')
+    if (isLost && session.groupId !== null)
+      announce(gateway, { groupId: session.groupId, kind: 'NEEDS_REAUTHENTICATION' })
   })
 }
 

@@ -2,13 +2,13 @@ import { GatewayError } from '../errors.ts'
 import { type AuditKind, audit, type ClientInfo } from './audit.ts'
 import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
-import { type EndedSession, endingSessions, endSessions } from './session.ts'
+import { type ChangingParts, changingSessions, type EndedSession, endSessions } from './session.ts'
 import { activateSession, findLinkedSession, lockGroup } from './session-group.ts'
 import type { SessionToken } from './session-token.ts'
 import { starterOf } from './starter.ts'
 import { requireStillActive } from './still-active.ts'
 
-type Parts = Pick<Gateway, 'db' | 'clock' | 'revocation'>
+type Parts = ChangingParts & Pick<Gateway, 'clock'>
 type Request = { viewer: Viewer; client: ClientInfo }
 
 /**
@@ -44,14 +44,15 @@ export async function logoutTo(gateway: Parts, request: Request & { switchTo: st
   if (switchTo === did) {
     throw new GatewayError('ALREADY_ACTIVE', 'That is the account that you are signing out of. Name another one.')
   }
-  const { result } = await endingSessions(gateway, async (tx) => {
+  const { result } = await changingSessions(gateway, async (tx) => {
     await lockGroup(tx, groupId)
     await requireStillActive(tx, viewer)
     const now = new Date(clock())
     const target = await findLinkedSession(tx, { groupId, did: switchTo, now })
     const ended = await endSessions(tx, { id })
     await audit(tx, { clock, client, kind: 'signed_out', did, sessionId: id })
-    return { ended, result: await activateSession(tx, target, now) }
+    const change = { groupId, kind: 'ACCOUNT_SWITCHED' } as const
+    return { ended, change, result: await activateSession(tx, target, now) }
   })
   return result
 }
@@ -59,7 +60,7 @@ export async function logoutTo(gateway: Parts, request: Request & { switchTo: st
 type Ending = Request & { where: { id: string } | { groupId: string }; kind: AuditKind }
 
 async function endGroup(gateway: Parts, { viewer, client, where, kind }: Ending): Promise<EndedSession[]> {
-  const { ended } = await endingSessions(gateway, async (tx) => {
+  const { ended } = await changingSessions(gateway, async (tx) => {
     if ('groupId' in where) await lockGroup(tx, where.groupId)
     await requireStillActive(tx, viewer)
     const sessions = await endSessions(tx, where)

@@ -1,27 +1,47 @@
 import { GatewayError } from '../errors.ts'
-import type { Prisma } from '../store/generated/client.ts'
+import type { Prisma, Session } from '../store/generated/client.ts'
 import { audit, type ClientInfo } from './audit.ts'
 import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
+import { announce, type SessionChange } from './session-change.ts'
 
 /** A session that was ended, and the credential that is now to be revoked. */
-export type EndedSession = { id: string; did: string; credentialId: string }
+export type EndedSession = Pick<Session, 'id' | 'did' | 'credentialId' | 'groupId' | 'isActive'>
 
-/** What a transaction ended, and what else came of it. */
-export type Ending<T> = { ended: EndedSession[]; result: T }
+/** What a transaction did to sessions, and what else came of it. */
+export type Changed<T> = {
+  ended: EndedSession[]
+  /** What the clients of the group are told. Where it is left out: what follows from the sessions that ended. */
+  change?: SessionChange
+  result: T
+}
 
-/** Runs a transaction that ends sessions and, once it is committed, has their grants revoked. */
-export async function endingSessions<T>(
-  { db, revocation }: Pick<Gateway, 'db' | 'revocation'>,
-  work: (tx: Prisma.TransactionClient) => Promise<Ending<T>>,
-): Promise<Ending<T>> {
-  const ending = await db.$transaction(work)
-  for (const { credentialId } of ending.ended) revocation.revokeSoon(credentialId)
-  return ending
+export type ChangingParts = Pick<Gateway, 'db' | 'revocation' | 'ephemeral' | 'logger'>
+
+/** Runs a transaction that changes sessions and, once it is committed, has the grants of ended ones revoked and clients told. */
+export async function changingSessions<T>(
+  gateway: ChangingParts,
+  work: (tx: Prisma.TransactionClient) => Promise<Changed<T>>,
+): Promise<Changed<T>> {
+  const changed = await gateway.db.$transaction(work)
+  const { ended, change } = changed
+  for (const { credentialId } of ended) gateway.revocation.revokeSoon(credentialId)
+  for (const each of change === undefined ? changesOf(ended) : [change]) announce(gateway, each)
+  return changed
+}
+
+/** A group without its active session is signed out: its client has no token left to switch with. */
+function changesOf(ended: readonly EndedSession[]): SessionChange[] {
+  const kinds = new Map<string, SessionChange['kind']>()
+  for (const { groupId, isActive } of ended) {
+    if (groupId === null) continue
+    if (isActive || !kinds.has(groupId)) kinds.set(groupId, isActive ? 'SIGNED_OUT' : 'ACCOUNT_REMOVED')
+  }
+  return [...kinds].map(([groupId, kind]) => ({ groupId, kind }))
 }
 
 /**
- * Ends sessions, and the groups that lose their last one. To be called within `endingSessions`.
+ * Ends sessions, and the groups that lose their last one. To be called within `changingSessions`.
  * @param keepGroup another session is about to take the place
  */
 export async function endSessions(
@@ -31,7 +51,7 @@ export async function endSessions(
 ): Promise<EndedSession[]> {
   const ending = await tx.session.findMany({
     where,
-    select: { id: true, did: true, credentialId: true, groupId: true },
+    select: { id: true, did: true, credentialId: true, groupId: true, isActive: true },
   })
   if (ending.length === 0) return []
   await tx.session.deleteMany({ where: { id: { in: ending.map((session) => session.id) } } })
@@ -51,7 +71,7 @@ export function signedInSessions(did: string, now: Date): Prisma.SessionWhereInp
  * @throws GatewayError SESSION_NOT_FOUND, BAD_USER_INPUT when it is the caller's own
  */
 export async function revokeSession(
-  gateway: Pick<Gateway, 'db' | 'clock' | 'revocation'>,
+  gateway: ChangingParts & Pick<Gateway, 'clock'>,
   { viewer, id, client }: { viewer: Viewer; id: string; client: ClientInfo },
 ): Promise<void> {
   const { clock } = gateway
@@ -59,7 +79,7 @@ export async function revokeSession(
   if (id === viewer.session.id) {
     throw new GatewayError('BAD_USER_INPUT', 'This is the session that you are using. Call logout to end it.')
   }
-  await endingSessions(gateway, async (tx) => {
+  await changingSessions(gateway, async (tx) => {
     const ended = await endSessions(tx, { AND: [{ id }, signedInSessions(did, new Date(clock()))] })
     if (ended.length === 0) {
       throw new GatewayError('SESSION_NOT_FOUND', 'This account has no such session. It may have ended already.')

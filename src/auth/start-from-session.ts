@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import { declaredScopes, parseScope, unionOfScopes } from '../oauth/scope.ts'
+import { declaredScopes, missingScopes, parseScope, unionOfScopes } from '../oauth/scope.ts'
 import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { linkedSessions } from './session-group.ts'
@@ -65,7 +65,7 @@ export async function startScopeUpgrade(
 /**
  * Begins to create a developer token with a grant of its own, of the scopes that the viewer's session has.
  * @param expiresInDays null asks for the default, 0 for the longest allowed
- * @throws GatewayError as `beginFlow`, and BAD_USER_INPUT, FORBIDDEN
+ * @throws GatewayError as `beginFlow`, and BAD_USER_INPUT, FORBIDDEN, SCOPE_UPGRADE_REQUIRED
  */
 export async function startDeveloperToken(
   gateway: Parts,
@@ -73,6 +73,7 @@ export async function startDeveloperToken(
 ): Promise<StartedFlow> {
   const { viewer, name: givenName, expiresInDays, ...flowReturn } = request
   const starter = starterOf(viewer)
+  requireScopes(gateway, viewer)
   const days = developerTokenDays(gateway.config, expiresInDays)
   const name = givenName?.trim() || null
   if (name !== null && name.length > LONGEST_NAME) {
@@ -83,6 +84,17 @@ export async function startDeveloperToken(
     purpose: { kind: 'developer_token', starter, name, days },
     authorization: { input: viewer.session.did, scopes: keptScopes(gateway, viewer) },
   })
+}
+
+/** A session from before the gateway asked for more begets no token: what it may do has to be agreed to first. */
+function requireScopes({ config }: Pick<Gateway, 'config'>, { session }: Viewer): void {
+  const missing = missingScopes(config.oauth.requiredScopes, parseScope(session.credential.scope))
+  if (missing.length === 0) return
+  throw new GatewayError(
+    'SCOPE_UPGRADE_REQUIRED',
+    `This session lacks ${missing.join(', ')}. Call startScopeUpgrade with these scopes first.`,
+    { missingScopes: missing },
+  )
 }
 
 /** What is required and what the session has, as far as it is still declared: the rest, a server would refuse. */

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts'
-import type { Prisma } from '../store/generated/client.ts'
+import type { Prisma, PrismaClient } from '../store/generated/client.ts'
 import type { Viewer } from './authenticate.ts'
 
 /**
@@ -15,9 +15,14 @@ export function requireNotReplaced({ isReplaced }: Viewer): void {
  * wins, so that the cookie that the browser ends with is always that of the active session. To be called with the group locked.
  * @throws GatewayError FORBIDDEN
  */
-export async function requireStillActive(tx: Prisma.TransactionClient, { session }: Viewer): Promise<void> {
+export async function requireStillActive(tx: Prisma.TransactionClient, viewer: Viewer): Promise<void> {
+  if (!(await isStillActive(tx, viewer))) throw replaced()
+}
+
+/** Whether the viewer's session is still the one that its client uses, under the same secret. */
+export async function isStillActive(db: Pick<PrismaClient, 'session'>, { session }: Viewer): Promise<boolean> {
   const unchanged = { id: session.id, isActive: true, secretHash: session.secretHash }
-  if ((await tx.session.count({ where: unchanged })) === 0) throw replaced()
+  return (await db.session.count({ where: unchanged })) > 0
 }
 
 function replaced(): GatewayError {

@@ -2,6 +2,7 @@ import { GatewayError } from '../errors.ts'
 import { audit, type ClientInfo } from './audit.ts'
 import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
+import { type ChangingParts, changingSessions } from './session.ts'
 import { activateSession, findLinkedSession, lockGroup } from './session-group.ts'
 import type { SessionToken } from './session-token.ts'
 import { starterOf } from './starter.ts'
@@ -13,19 +14,22 @@ import { requireStillActive } from './still-active.ts'
  * @throws GatewayError ALREADY_ACTIVE, ACCOUNT_NOT_LINKED, FORBIDDEN
  */
 export async function switchAccount(
-  { db, clock }: Pick<Gateway, 'db' | 'clock'>,
+  gateway: ChangingParts & Pick<Gateway, 'clock'>,
   { viewer, targetDid, client }: { viewer: Viewer; targetDid: string; client: ClientInfo },
 ): Promise<SessionToken> {
   const { groupId } = starterOf(viewer)
   if (targetDid === viewer.session.did) {
     throw new GatewayError('ALREADY_ACTIVE', 'That is the account that you are using.')
   }
-  return db.$transaction(async (tx) => {
+  const { clock } = gateway
+  const { result } = await changingSessions(gateway, async (tx) => {
     await lockGroup(tx, groupId)
     await requireStillActive(tx, viewer)
     const now = new Date(clock())
     const target = await findLinkedSession(tx, { groupId, did: targetDid, now })
     await audit(tx, { clock, client, kind: 'account_switched', did: targetDid, sessionId: target.id })
-    return activateSession(tx, target, now)
+    const change = { groupId, kind: 'ACCOUNT_SWITCHED' } as const
+    return { ended: [], change, result: await activateSession(tx, target, now) }
   })
+  return result
 }

@@ -7,6 +7,7 @@ import { builder } from './builder.ts'
 import { actingViewer, type Context } from './context.ts'
 
 const StartAuthorizationPayload = builder.objectRef<StartedFlow>('StartAuthorizationPayload').implement({
+  description: 'A flow that has begun.',
   fields: (t) => ({
     authUrl: t.exposeString('authUrl', {
       description: "Where the client sends the user: the authorization server's page.",
@@ -21,6 +22,7 @@ const EXCHANGE_CHALLENGE =
   'For clients without cookies: the S256 hash (base64url) of the verifier that will be given to exchangeToken.'
 
 const StartAddAccountInput = builder.inputType('StartAddAccountInput', {
+  description: 'Which account to link, and where to return to.',
   fields: (t) => ({
     handle: t.string({ required: true, description: 'The handle or DID of the account to add.' }),
     returnTo: t.string({ required: false, description: RETURN_TO }),
@@ -43,6 +45,7 @@ builder.mutationField('startAddAccount', (t) =>
 )
 
 const StartScopeUpgradeInput = builder.inputType('StartScopeUpgradeInput', {
+  description: 'Which scopes to add, and where to return to.',
   fields: (t) => ({
     scopes: t.stringList({
       required: true,
@@ -69,6 +72,7 @@ builder.mutationField('startScopeUpgrade', (t) =>
 )
 
 const StartDeveloperTokenInput = builder.inputType('StartDeveloperTokenInput', {
+  description: 'What the token is for and how long it lasts, and where to return to.',
   fields: (t) => ({
     name: t.string({ required: false, description: 'To tell the tokens apart.' }),
     expiresInDays: t.int({

@@ -26,14 +26,17 @@ export const builder = new SchemaBuilder<{
   },
   scopeAuth: {
     authScopes: (context) => ({ signedIn: async () => (await context.viewer()) !== null }),
+    // A subscription is refused when it begins, not at its first event.
+    authorizeOnSubscribe: true,
     unauthorizedError: unauthenticated,
     // A store that is down is not a missing permission: its own error goes out.
     treatErrorsAsUnauthorized: false,
   },
 })
 
-builder.queryType()
-builder.mutationType()
+builder.queryType({ description: 'What can be asked.' })
+builder.mutationType({ description: 'What can be changed. A cookie counts here only from an allowed origin.' })
+builder.subscriptionType({ description: 'What one can be told of, over server-sent events.' })
 
 builder.scalarType('DateTime', {
   description: 'A moment as an ISO 8601 text in UTC, such as 2026-11-23T12:00:00.000Z.',

@@ -1,6 +1,6 @@
 import type { Viewer } from '../auth/authenticate.ts'
 import { LINKED_ORDER, linkedSessions } from '../auth/session-group.ts'
-import { missingScopes, parseScope } from '../oauth/scope.ts'
+import { declaredScopes, missingScopes, parseScope } from '../oauth/scope.ts'
 import { builder } from './builder.ts'
 import { LinkedAccount } from './linked-account.ts'
 import { Session } from './sessions.ts'
@@ -8,13 +8,21 @@ import { Session } from './sessions.ts'
 const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
   description: 'The account that this request acts as.',
   fields: (t) => ({
-    did: t.id({ resolve: ({ session }) => session.did }),
+    did: t.id({ description: 'The DID, which stays when the handle changes.', resolve: ({ session }) => session.did }),
     handle: t.string({
       description: 'As it was at the last completed flow; handle.invalid when it did not resolve back to the account.',
       resolve: ({ session }) => session.account.handle,
     }),
-    displayName: t.string({ nullable: true, resolve: ({ session }) => session.account.displayName }),
-    avatarUrl: t.string({ nullable: true, resolve: ({ session }) => session.account.avatarUrl }),
+    displayName: t.string({
+      nullable: true,
+      description: 'From the profile record, as it was at the last completed flow.',
+      resolve: ({ session }) => session.account.displayName,
+    }),
+    avatarUrl: t.string({
+      nullable: true,
+      description: "The profile's picture, on the account's own PDS.",
+      resolve: ({ session }) => session.account.avatarUrl,
+    }),
     pdsUrl: t.string({ description: 'Where the account lives.', resolve: ({ session }) => session.account.pdsUrl }),
     linkedAccounts: t.prismaField({
       type: [LinkedAccount],
@@ -29,7 +37,11 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
           relationLoadStrategy: 'join',
         }),
     }),
-    session: t.field({ type: Session, resolve: ({ session }) => session }),
+    session: t.field({
+      type: Session,
+      description: 'The session that this request came with.',
+      resolve: ({ session }) => session,
+    }),
     grantedScopes: t.stringList({
       description: 'OAuth scopes that the authorization server granted to this session.',
       resolve: ({ session }) => parseScope(session.credential.scope),
@@ -38,6 +50,12 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
       description: 'Scopes that the gateway requires and this session lacks; non-empty means: call startScopeUpgrade.',
       resolve: ({ session }, _args, { gateway: { config } }) =>
         missingScopes(config.oauth.requiredScopes, parseScope(session.credential.scope)),
+    }),
+    offeredScopes: t.stringList({
+      description:
+        'Scopes that startScopeUpgrade can add to this session: declared by the gateway and not yet granted.',
+      resolve: ({ session }, _args, { gateway: { config } }) =>
+        missingScopes(declaredScopes(config), parseScope(session.credential.scope)),
     }),
   }),
 })

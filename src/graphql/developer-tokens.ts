@@ -9,21 +9,24 @@ const DeveloperToken = builder.prismaObject('Session', {
     'A long-lived bearer token with OAuth credentials of its own. Its secret is shown once, by exchangeToken.',
   include: { credential: { select: { scope: true } } },
   fields: (t) => ({
-    id: t.exposeID('id'),
+    id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
     prefix: t.string({
       description: 'First 8 characters of the id, for display.',
       resolve: ({ id }) => id.slice(0, PREFIX_LENGTH),
     }),
-    name: t.exposeString('name', { nullable: true }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    name: t.exposeString('name', { nullable: true, description: 'As it was named when it was made.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     lastUsedAt: t.field({
       type: 'DateTime',
       nullable: true,
       description: 'Accurate to a few minutes; null until it is used.',
       resolve: ({ lastUsedAt }) => lastUsedAt,
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime' }),
-    grantedScopes: t.stringList({ resolve: ({ credential }) => parseScope(credential.scope) }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends. It does not slide.' }),
+    grantedScopes: t.stringList({
+      description: 'OAuth scopes that the authorization server granted to this token.',
+      resolve: ({ credential }) => parseScope(credential.scope),
+    }),
   }),
 })
 
@@ -47,14 +50,16 @@ builder.queryField('developerTokens', (t) =>
 )
 
 const RevokeDeveloperTokenInput = builder.inputType('RevokeDeveloperTokenInput', {
+  description: 'Which token to revoke.',
   fields: (t) => ({
     prefix: t.string({ required: true, description: 'The first characters of its id, 8 or more.' }),
   }),
 })
 
-const RevokeDeveloperTokenPayload = builder
-  .objectRef<{ revokedId: string }>('RevokeDeveloperTokenPayload')
-  .implement({ fields: (t) => ({ revokedId: t.exposeID('revokedId') }) })
+const RevokeDeveloperTokenPayload = builder.objectRef<{ revokedId: string }>('RevokeDeveloperTokenPayload').implement({
+  description: 'The token that was revoked.',
+  fields: (t) => ({ revokedId: t.exposeID('revokedId', { description: 'Its id.' }) }),
+})
 
 builder.mutationField('revokeDeveloperToken', (t) =>
   t.field({

@@ -16,8 +16,8 @@ export function publicError(error: unknown): Error {
   if (original instanceof GraphQLError) return original
   const place = error instanceof GraphQLError ? placeOf(error) : {}
   if (original instanceof GatewayError) {
-    const { code, retryAfter } = original
-    const extensions = { code, ...(retryAfter === undefined ? {} : { retryAfter }) }
+    const { code, retryAfter, missingScopes } = original
+    const extensions = { code, ...(retryAfter && { retryAfter }), ...(missingScopes && { missingScopes }) }
     const status = STATUS_OUTSIDE[code] ?? 200
     return new GraphQLError(original.message, { ...place, extensions: { ...extensions, http: { status } } })
   }

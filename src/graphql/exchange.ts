@@ -5,6 +5,7 @@ import { LinkedAccount } from './linked-account.ts'
 import { Session } from './sessions.ts'
 
 const ExchangeTokenInput = builder.inputType('ExchangeTokenInput', {
+  description: 'What a flow returned with.',
   fields: (t) => ({
     exchangeToken: t.string({
       required: true,
@@ -18,14 +19,15 @@ const ExchangeTokenInput = builder.inputType('ExchangeTokenInput', {
 })
 
 const ExchangeTokenPayload = builder.objectRef<Delivered>('ExchangeTokenPayload').implement({
+  description: 'The session that the exchange brought to life.',
   fields: (t) => ({
-    session: t.field({ type: Session, resolve: ({ session }) => session }),
+    session: t.field({ type: Session, description: 'The new session.', resolve: ({ session }) => session }),
     sessionToken: t.exposeString('sessionToken', {
       nullable: true,
       description:
         'The bearer credential, for clients that hold it themselves (SDK, CLI, developer tokens). Null for browsers, which get an HttpOnly cookie.',
     }),
-    account: t.field({ type: LinkedAccount, resolve: ({ session }) => session }),
+    account: t.field({ type: LinkedAccount, description: 'Whose it is.', resolve: ({ session }) => session }),
   }),
 })
 

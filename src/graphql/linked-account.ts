@@ -6,10 +6,21 @@ export const LinkedAccount = builder.prismaObject('Session', {
   description: 'An account in the account switcher.',
   include: { account: true, credential: { select: { state: true } } },
   fields: (t) => ({
-    did: t.exposeID('did'),
-    handle: t.string({ resolve: ({ account }) => account.handle }),
-    displayName: t.string({ nullable: true, resolve: ({ account }) => account.displayName }),
-    avatarUrl: t.string({ nullable: true, resolve: ({ account }) => account.avatarUrl }),
+    did: t.exposeID('did', { description: 'The DID, by which to switch to it.' }),
+    handle: t.string({
+      description: 'As it was at the last completed flow.',
+      resolve: ({ account }) => account.handle,
+    }),
+    displayName: t.string({
+      nullable: true,
+      description: 'From the profile record.',
+      resolve: ({ account }) => account.displayName,
+    }),
+    avatarUrl: t.string({
+      nullable: true,
+      description: "The profile's picture, on the account's own PDS.",
+      resolve: ({ account }) => account.avatarUrl,
+    }),
     needsReauthentication: t.boolean({
       description: "True when the PDS no longer honours this account's OAuth grant; adding the account again mends it.",
       resolve: ({ credential }) => credential.state === 'revoked',

@@ -6,6 +6,7 @@ import { deliverToken } from './deliver-token.ts'
 import { LinkedAccount } from './linked-account.ts'
 
 const LogoutInput = builder.inputType('LogoutInput', {
+  description: 'How to go on after signing out.',
   fields: (t) => ({
     switchTo: t.id({ required: false, description: 'The DID of the account of the session group to go on as.' }),
   }),
@@ -14,6 +15,7 @@ const LogoutInput = builder.inputType('LogoutInput', {
 type Logout = { switchedTo: ViewerSession | null; sessionToken: string | null }
 
 const LogoutPayload = builder.objectRef<Logout>('LogoutPayload').implement({
+  description: 'What the client goes on as.',
   fields: (t) => ({
     switchedTo: t.field({
       type: LinkedAccount,
@@ -49,6 +51,7 @@ builder.mutationField('logout', (t) =>
 )
 
 const LogoutAllPayload = builder.objectRef<{ loggedOutCount: number }>('LogoutAllPayload').implement({
+  description: 'What ended.',
   fields: (t) => ({
     loggedOutCount: t.exposeInt('loggedOutCount', { description: 'How many accounts were signed out.' }),
   }),

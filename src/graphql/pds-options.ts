@@ -4,18 +4,23 @@ import { builder } from './builder.ts'
 const PdsOption = builder.objectRef<PdsOptionShape>('PdsOption').implement({
   description: 'A PDS host on which accounts can be created.',
   fields: (t) => ({
-    name: t.exposeString('name'),
+    name: t.exposeString('name', { description: 'For people to read.' }),
     url: t.exposeString('url', { description: 'To be given to /auth/start as pds_url.' }),
-    recommended: t.exposeBoolean('recommended'),
-    description: t.exposeString('description', { nullable: true }),
+    recommended: t.exposeBoolean('recommended', { description: 'Whether to show it first.' }),
+    description: t.exposeString('description', { nullable: true, description: 'A sentence about it.' }),
     infoUrl: t.exposeString('infoUrl', { nullable: true, description: 'Where to read more about this host.' }),
   }),
 })
 
 const PdsOptions = builder.objectRef<{ enabled: boolean; options: readonly PdsOptionShape[] }>('PdsOptions').implement({
+  description: 'Where accounts can be created, if at all.',
   fields: (t) => ({
     enabled: t.exposeBoolean('enabled', { description: 'False when this gateway offers no account creation.' }),
-    options: t.field({ type: [PdsOption], resolve: ({ options }) => [...options] }),
+    options: t.field({
+      type: [PdsOption],
+      description: 'In the order of the configuration.',
+      resolve: ({ options }) => [...options],
+    }),
   }),
 })
 

@@ -5,8 +5,10 @@ import './developer-tokens.ts'
 import './exchange.ts'
 import './logout.ts'
 import './pds-options.ts'
+import './session-changed.ts'
 import './sessions.ts'
 import './switch-account.ts'
+import './unlink-account.ts'
 
 /** The whole schema: each file above adds its noun. */
 export const schema = builder.toSchema()

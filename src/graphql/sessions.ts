@@ -17,8 +17,12 @@ export const Session = builder.prismaObject('Session', {
   include: { credential: { select: { state: true } } },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
-    kind: t.field({ type: SessionKind, resolve: (session) => session.kind }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    kind: t.field({
+      type: SessionKind,
+      description: 'How its client holds it.',
+      resolve: (session) => session.kind,
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was signed in there.' }),
     lastUsedAt: t.field({
       type: 'DateTime',
       description: 'Accurate to a few minutes.',
@@ -63,12 +67,16 @@ builder.queryField('sessions', (t) =>
 )
 
 const RevokeSessionInput = builder.inputType('RevokeSessionInput', {
-  fields: (t) => ({ id: t.id({ required: true }) }),
+  description: 'Which session to end.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The id of one of sessions, but not of the current one.' }),
+  }),
 })
 
-const RevokeSessionPayload = builder
-  .objectRef<{ revokedId: string }>('RevokeSessionPayload')
-  .implement({ fields: (t) => ({ revokedId: t.exposeID('revokedId') }) })
+const RevokeSessionPayload = builder.objectRef<{ revokedId: string }>('RevokeSessionPayload').implement({
+  description: 'The session that was ended.',
+  fields: (t) => ({ revokedId: t.exposeID('revokedId', { description: 'Its id.' }) }),
+})
 
 builder.mutationField('revokeSession', (t) =>
   t.field({

@@ -6,13 +6,19 @@ import { LinkedAccount } from './linked-account.ts'
 import { Session } from './sessions.ts'
 
 const SwitchAccountInput = builder.inputType('SwitchAccountInput', {
+  description: 'Which account to go on as.',
   fields: (t) => ({ targetDid: t.id({ required: true, description: 'One of currentUser.linkedAccounts.' }) }),
 })
 
 const SwitchAccountPayload = builder.objectRef<Delivered>('SwitchAccountPayload').implement({
+  description: 'What the client goes on as.',
   fields: (t) => ({
-    account: t.field({ type: LinkedAccount, resolve: ({ session }) => session }),
-    session: t.field({ type: Session, resolve: ({ session }) => session }),
+    account: t.field({
+      type: LinkedAccount,
+      description: 'The active account now.',
+      resolve: ({ session }) => session,
+    }),
+    session: t.field({ type: Session, description: 'Its session.', resolve: ({ session }) => session }),
     sessionToken: t.exposeString('sessionToken', { nullable: true, description: 'As in ExchangeTokenPayload.' }),
   }),
 })

@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
 import { clientRequest } from './client-request.ts'
@@ -24,7 +22,12 @@ export function graphqlHandler(server: GraphqlServer, cookies: Cookies) {
     noStore(reply).code(response.status)
     for (const [name, value] of response.headers) reply.header(name, value)
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
-    if (isStream && response.body !== null) return reply.send(Readable.fromWeb(response.body as ReadableStream))
-    return reply.send(await response.text())
+    if (!isStream) return reply.send(await response.text())
+    // A connection that stayed open after its stream has ended would keep a closing gateway waiting.
+    reply.header('connection', 'close')
+    // nginx would otherwise keep events back until its buffer is full.
+    reply.header('x-accel-buffering', 'no')
+    // Yoga's body is a Node stream as well as a web one. Fastify destroys it when the client goes, which ends the subscription.
+    return reply.send(response.body)
   }
 }

@@ -6,6 +6,7 @@ import {
   RevokeSessionDocument,
   SessionsDocument,
   StartAddAccountDocument,
+  UnlinkAccountDocument,
 } from '../../web/generated/graphql.ts'
 import {
   addAccount,
@@ -229,6 +230,45 @@ describeGateway('several accounts in one browser', () => {
       expect(await logoutTo(bob)).toBe('ALREADY_ACTIVE')
       expect(await logoutTo('did:plc:aaaaaaaaaaaaaaaaaaaaaaaa')).toBe('ACCOUNT_NOT_LINKED')
       expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
+    })
+  })
+
+  describe('unlinkAccount', () => {
+    it('signs another account out, and touches neither the active session nor the cookie', async () => {
+      const added = await addAccount(browser, 'bob.test')
+      const cookie = await browser.sessionCookie()
+      const { data, response } = await browser.graphql(UnlinkAccountDocument, { input: { did: alice } })
+      expect(data).toEqual({ unlinkAccount: { unlinkedDid: alice } })
+      expect(response.headers.getSetCookie()).toEqual([])
+      expect(await browser.sessionCookie()).toBe(cookie)
+      expect(await switcherOf(browser)).toEqual(['BOB.TEST'])
+      expect(codeOf(await switchTo(browser, alice))).toBe('ACCOUNT_NOT_LINKED')
+      const { db } = atgate.gateway
+      const { groupId } = await db.session.findUniqueOrThrow({ where: { id: added.session.id } })
+      expect(await db.session.count({ where: { groupId } })).toBe(1)
+      await eventually(
+        async () => (await db.credential.count({ where: { session: null } })) === 0,
+        'its grant is revoked',
+      )
+    })
+
+    it('refuses the active account, a stranger, and nobody; nothing has ended then', async () => {
+      await addAccount(browser, 'bob.test')
+      const { did } = (await currentUserOf(browser)) ?? { did: '' }
+      const unlink = async (target: string, who = browser) =>
+        codeOf(await who.graphql(UnlinkAccountDocument, { input: { did: target } }))
+      expect(await unlink(did)).toBe('ALREADY_ACTIVE')
+      expect(await unlink('did:plc:aaaaaaaaaaaaaaaaaaaaaaaa')).toBe('ACCOUNT_NOT_LINKED')
+      expect(await unlink(alice, createHttpBrowser(atgate.url))).toBe('UNAUTHENTICATED')
+      expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
+    })
+
+    it('does not reach the same account in another browser', async () => {
+      const elsewhere = createHttpBrowser(atgate.url)
+      await signIn(elsewhere, 'alice.test')
+      await addAccount(browser, 'bob.test')
+      dataOf(await browser.graphql(UnlinkAccountDocument, { input: { did: alice } }))
+      expect((await currentUserOf(elsewhere))?.did).toBe(alice)
     })
   })
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
-import { StartScopeUpgradeDocument } from '../../web/generated/graphql.ts'
+import { StartDeveloperTokenDocument, StartScopeUpgradeDocument } from '../../web/generated/graphql.ts'
 import {
   addAccount,
   codeOf,
@@ -141,9 +141,14 @@ describeGateway('a scope upgrade', () => {
     const { session } = await signIn(visitor, 'alice.test')
     await demanding.gateway.db.credential.updateMany({ data: { scope: 'atproto' } })
     expect((await currentUserOf(visitor))?.missingScopes).toEqual([NOTES])
+    expect((await currentUserOf(visitor))?.offeredScopes).toContain(NOTES)
+    // Until then it begets no developer token, and is told what it lacks.
+    const refused = await visitor.graphql(StartDeveloperTokenDocument, { input: {} })
+    expect(refused.errors[0]?.extensions).toEqual({ code: 'SCOPE_UPGRADE_REQUIRED', missingScopes: [NOTES] })
     const destination = await finishAs(visitor, await startScopeUpgrade(visitor, [NOTES]), 'alice.test')
     dataOf(await exchange(visitor, destination))
     expect((await currentUserOf(visitor))?.missingScopes).toEqual([])
+    dataOf(await visitor.graphql(StartDeveloperTokenDocument, { input: {} }))
     expect(session.id).not.toBe((await currentUserOf(visitor))?.session.id)
     await demanding.close()
     expect(await db.session.count({ where: { id } })).toBe(1)

@@ -1,0 +1,31 @@
+import { GatewayError } from '../errors.ts'
+import { audit, type ClientInfo } from './audit.ts'
+import type { Viewer } from './authenticate.ts'
+import type { Gateway } from './gateway.ts'
+import { type ChangingParts, changingSessions, endSessions } from './session.ts'
+import { findLinkedSession, lockGroup } from './session-group.ts'
+import { starterOf } from './starter.ts'
+import { requireStillActive } from './still-active.ts'
+
+/**
+ * Signs another account of the viewer's group out. The viewer's own session goes on as it was, so no token changes.
+ * @throws GatewayError ALREADY_ACTIVE, ACCOUNT_NOT_LINKED, FORBIDDEN
+ */
+export async function unlinkAccount(
+  gateway: ChangingParts & Pick<Gateway, 'clock'>,
+  { viewer, did, client }: { viewer: Viewer; did: string; client: ClientInfo },
+): Promise<void> {
+  const { clock } = gateway
+  const { groupId } = starterOf(viewer)
+  if (did === viewer.session.did) {
+    throw new GatewayError('ALREADY_ACTIVE', 'That is the account that you are using. Call logout to sign out of it.')
+  }
+  await changingSessions(gateway, async (tx) => {
+    await lockGroup(tx, groupId)
+    await requireStillActive(tx, viewer)
+    const { id } = await findLinkedSession(tx, { groupId, did, now: new Date(clock()) })
+    const ended = await endSessions(tx, { id })
+    await audit(tx, { clock, client, kind: 'signed_out', did, sessionId: id, detail: { by: viewer.session.id } })
+    return { ended, result: undefined }
+  })
+}

@@ -1,0 +1,38 @@
+import { SESSION_CHANGE_KINDS, type SessionChangeKind, sessionChanges } from '../auth/session-change.ts'
+import { builder } from './builder.ts'
+import { signedInViewer } from './context.ts'
+
+const DESCRIPTIONS: Record<SessionChangeKind, string> = {
+  ACCOUNT_ADDED: 'Another account was linked.',
+  ACCOUNT_SWITCHED: 'Another account is the active one.',
+  ACCOUNT_REMOVED: 'An account that was not the active one was signed out.',
+  SCOPES_UPGRADED: 'An account has more scopes.',
+  NEEDS_REAUTHENTICATION: 'The PDS no longer honours the OAuth grant of an account.',
+  SIGNED_OUT: 'The active account was signed out.',
+}
+
+const Kind = builder.enumType('SessionChangeKind', {
+  description: 'What happened to the session group.',
+  values: Object.fromEntries(SESSION_CHANGE_KINDS.map((kind) => [kind, { description: DESCRIPTIONS[kind] }])) as Record<
+    SessionChangeKind,
+    { description: string }
+  >,
+})
+
+const SessionChanged = builder.objectRef<{ kind: SessionChangeKind }>('SessionChanged').implement({
+  description: 'A change of the session group. It says no more than that: ask currentUser again.',
+  fields: (t) => ({
+    kind: t.field({ type: Kind, description: 'What happened.', resolve: ({ kind }) => kind }),
+  }),
+})
+
+builder.subscriptionField('sessionChanged', (t) =>
+  t.field({
+    type: SessionChanged,
+    description:
+      'Tells the tabs of a browser, and the processes of a client, that the session group changed: then ask currentUser again. Over server-sent events. Ends when this session is not the active one any more; subscribe again as whoever is.',
+    authScopes: { signedIn: true },
+    subscribe: async (_root, _args, context) => sessionChanges(context.gateway, await signedInViewer(context)),
+    resolve: (kind) => ({ kind }),
+  }),
+)

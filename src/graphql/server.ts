@@ -3,6 +3,7 @@ import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import type { Gateway } from '../auth/gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
+import { GRAPHIQL_TABS } from './graphiql-tabs.ts'
 import { schema } from './schema.ts'
 
 /** Where the API is served. */
@@ -22,25 +23,17 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     landingPage: false,
     // GraphiQL comes from the package, not from a CDN: it works offline, and runs no script of a third party with the user's cookie.
     renderGraphiQL,
-    graphiql: { title: 'atgate GraphiQL', credentials: 'same-origin', defaultQuery: DEFAULT_QUERY },
+    graphiql: {
+      title: 'atgate GraphiQL',
+      favicon: '/icon.svg',
+      credentials: 'same-origin',
+      subscriptionsProtocol: 'SSE',
+      defaultTabs: GRAPHIQL_TABS,
+      // Headers may hold a developer token; it is not to lie about in the browser.
+      shouldPersistHeaders: false,
+    },
   })
 }
-
-const DEFAULT_QUERY = `# Who am I? This runs with your browser's cookie.
-# null means that nobody is signed in.
-query Me {
-  currentUser {
-    did
-    handle
-    pdsUrl
-    grantedScopes
-    session {
-      kind
-      expiresAt
-    }
-  }
-}
-`
 
 /** Yoga reports every error that was masked or translated; the error plugin has logged the unexpected ones already. */
 function yogaLogger({ logger }: Gateway) {

@@ -10,10 +10,10 @@ const chromium = inject('chromium')
 /** A suite that drives a whole gateway from Chromium, over the stores of the project that it runs in. */
 export const describeBrowser = describe.skipIf(chromium === null || !storesAreThere)
 
-/** What a test of such a suite works with: a gateway for all of them, and a browser profile for each. */
+/** What a test of such a suite works with: a gateway for all of them, and a browser profile with an empty page for each. */
 export type Scene = { atgate: TestGateway; context: BrowserContext; page: Page }
 
-/** Sets the scene for the tests of the suite that it is called in; the page is at the gateway's root. */
+/** Sets the scene for the tests of the suite that it is called in. */
 export function useScene(env: Environment = {}): Scene {
   let browser: Browser
   const scene = {} as Scene
@@ -29,7 +29,6 @@ export function useScene(env: Environment = {}): Scene {
   beforeEach(async () => {
     scene.context = await browser.newContext()
     scene.page = await scene.context.newPage()
-    await scene.page.goto(scene.atgate.url)
   })
   afterEach(() => scene.context.close())
   return scene

@@ -12,10 +12,14 @@ export async function countRows(db: PrismaClient) {
 }
 
 /** Waits until `condition` holds; for what happens in the background. */
-export async function eventually(condition: () => Promise<boolean>, what: string, ms = 10_000): Promise<void> {
+export async function eventually(
+  condition: () => Promise<boolean>,
+  what: string | (() => string),
+  ms = 10_000,
+): Promise<void> {
   const deadline = Date.now() + ms
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${typeof what === 'string' ? what : what()}`)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }

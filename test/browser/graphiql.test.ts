@@ -1,0 +1,42 @@
+import { expect, it } from 'vitest'
+import { LogoutAllDocument } from '../../web/generated/graphql.ts'
+import { describeBrowser, useScene } from '../support/browser-suite.ts'
+import { signedIn } from '../support/portal.ts'
+
+describeBrowser('GraphiQL, in Chromium', () => {
+  const scene = useScene()
+
+  it('opens with useful tabs, runs them with the signed-in cookie, and loads nothing from elsewhere', async () => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test'])
+    const strays: string[] = []
+    page.on('requestfailed', (request) => strays.push(`failed ${request.url()}`))
+    page.on('request', (request) => {
+      const isOurs = request.url().startsWith(atgate.url) || /^(data|blob):/.test(request.url())
+      if (!isOurs) strays.push(request.url())
+    })
+    await page.goto(`${atgate.url}/graphql`)
+    const tabs = page.getByRole('tab', { name: /./ })
+    await page.getByRole('button', { name: /execute query/i }).waitFor()
+    const names = (await tabs.allInnerTexts()).join(' ')
+    for (const name of ['WhoAmI', 'WhereAmI', 'AddAccount', 'SwitchAccount', 'MakeDeveloperToken', 'Changes']) {
+      expect(names).toContain(name)
+    }
+    await page.getByRole('tab', { name: 'WhoAmI' }).click()
+    await page.getByRole('button', { name: /execute query/i }).click()
+    await expect.poll(() => page.locator('.result-window').textContent(), { timeout: 15_000 }).toContain('alice.test')
+    expect(strays).toEqual([])
+  })
+
+  it('is told of changes over server-sent events', async () => {
+    const { page, context, atgate } = scene
+    const browser = await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await page.goto(`${atgate.url}/graphql`)
+    await page.getByRole('tab', { name: 'Changes' }).click()
+    const listens = page.waitForResponse((response) => response.headers()['content-type'] === 'text/event-stream')
+    await page.getByRole('button', { name: /execute query/i }).click()
+    await listens
+    await browser.graphql(LogoutAllDocument)
+    await expect.poll(() => page.locator('.result-window').textContent(), { timeout: 15_000 }).toContain('SIGNED_OUT')
+  })
+})

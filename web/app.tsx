@@ -1,0 +1,86 @@
+import { Suspense, use, useMemo, useState } from 'react'
+import { type Client, Provider } from 'urql'
+import { createApiClient } from './api/client.ts'
+import type { Arrival } from './flows/arrive.ts'
+import type { PortalQuery } from './generated/graphql.ts'
+import { SignInPage } from './pages/sign-in.tsx'
+import { SignedIn } from './pages/signed-in.tsx'
+import { Blank, CenteredLayout } from './parts/layout.tsx'
+import { Notices } from './parts/notice.tsx'
+import { usePortalState } from './session/portal-state.ts'
+import { ViewerContext } from './session/viewer.ts'
+
+type Props = {
+  client: Client
+  /** Settled once the exchange, if there was one to make, is done. */
+  arrival: Promise<Arrival>
+}
+
+/** The whole page. */
+export function App(props: Props) {
+  return (
+    <Suspense fallback={<Blank />}>
+      <Arrived {...props} />
+    </Suspense>
+  )
+}
+
+function Arrived({ client, arrival }: Props) {
+  const { notice, developerToken } = use(arrival)
+  return (
+    <Notices first={notice}>
+      <Portal client={client} developerToken={developerToken} />
+    </Notices>
+  )
+}
+
+function Portal(props: { client: Client; developerToken: string | null }) {
+  const { state, refresh } = usePortalState(props.client)
+  const [developerToken, setDeveloperToken] = useState(props.developerToken)
+  switch (state.status) {
+    case 'loading':
+      return <Blank />
+    case 'failed':
+      return <Unreachable problem={state.problem} onRetry={refresh} />
+    case 'ready':
+      return (
+        <Ready
+          data={state.data}
+          refresh={refresh}
+          newToken={developerToken === null ? null : { secret: developerToken, dismiss: () => setDeveloperToken(null) }}
+        />
+      )
+  }
+}
+
+/** The secret of a developer token that was just made, until its owner has copied it. */
+export type NewToken = { secret: string; dismiss: () => void } | null
+
+function Ready({ data, refresh, newToken }: { data: PortalQuery; refresh: () => Promise<void>; newToken: NewToken }) {
+  const user = data.currentUser ?? null
+  if (user === null) return <SignInPage pdsOptions={data.pdsOptions} />
+  return (
+    <ViewerContext value={{ user, refresh }}>
+      <OwnClient key={user.session.id}>
+        <SignedIn newToken={newToken} />
+      </OwnClient>
+    </ViewerContext>
+  )
+}
+
+/** A client for each session: what was asked, or is still being asked, as one account is never shown to another. */
+function OwnClient({ children }: { children: React.ReactNode }) {
+  const client = useMemo(createApiClient, [])
+  return <Provider value={client}>{children}</Provider>
+}
+
+function Unreachable({ problem, onRetry }: { problem: string; onRetry: () => Promise<void> }) {
+  return (
+    <CenteredLayout title="Something is wrong">
+      <p role="alert">{problem}</p>
+      <button type="button" className="button primary" onClick={onRetry}>
+        Try again
+      </button>
+    </CenteredLayout>
+  )
+}

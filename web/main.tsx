@@ -1,0 +1,24 @@
+import './styles/base.css'
+import './styles/layout.css'
+import './styles/parts.css'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { createApiClient } from './api/client.ts'
+import { App } from './app.tsx'
+import { arrive } from './flows/arrive.ts'
+import { takeOutcome } from './flows/outcome.ts'
+
+const outcome = takeOutcome()
+const client = createApiClient()
+const arrival = arrive(client, outcome)
+
+// A page that comes back from the browser's cache shows the state of when it was left: perhaps of another account.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+
+const root = document.getElementById('root')
+if (root === null) throw new TypeError('index.html has no #root')
+createRoot(root).render(
+  <StrictMode>
+    <App client={client} arrival={arrival} />
+  </StrictMode>,
+)

@@ -1,0 +1,50 @@
+import { useAction } from '../api/use-action.ts'
+import { StartAddAccountDocument, StartScopeUpgradeDocument } from '../generated/graphql.ts'
+import { useViewer } from '../session/viewer.ts'
+import { useNotify } from './notice.tsx'
+
+/** What the active account needs before all is well, and the way to it. */
+export function Banners() {
+  const { user } = useViewer()
+  const { run, isBusy } = useAction()
+  const notify = useNotify()
+
+  async function go(start: () => Promise<string>) {
+    try {
+      location.assign(await start())
+    } catch (error) {
+      notify({ tone: 'bad', text: (error as Error).message })
+    }
+  }
+  const signInAgain = () =>
+    go(async () => {
+      const input = { handle: user.did, returnTo: location.pathname }
+      return (await run(StartAddAccountDocument, { input })).startAddAccount.authUrl
+    })
+  const allowMissing = () =>
+    go(async () => {
+      const input = { scopes: user.missingScopes, returnTo: location.pathname }
+      return (await run(StartScopeUpgradeDocument, { input })).startScopeUpgrade.authUrl
+    })
+
+  return (
+    <>
+      {user.session.needsReauthentication && (
+        <section className="banner" aria-label="Sign in again">
+          <p>The server of {user.handle} no longer accepts this sign-in.</p>
+          <button type="button" className="button" disabled={isBusy} onClick={signInAgain}>
+            Sign in again
+          </button>
+        </section>
+      )}
+      {!user.session.needsReauthentication && user.missingScopes.length > 0 && (
+        <section className="banner" aria-label="Permissions needed">
+          <p>This app needs more permissions than {user.handle} has given it.</p>
+          <button type="button" className="button" disabled={isBusy} onClick={allowMissing}>
+            Review and allow
+          </button>
+        </section>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,50 @@
+import { type ReactNode, useEffect } from 'react'
+
+/** Sets the title of the tab. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = `${title} · atgate`
+  }, [title])
+}
+
+/** Holds the place while it is not known yet who is signed in, so that nothing jumps when it is. */
+export function Blank() {
+  return (
+    <main className="centered" aria-busy="true">
+      <p className="visually-hidden" role="status">
+        Loading…
+      </p>
+    </main>
+  )
+}
+
+/** A card in the middle of the page, for those who are not signed in. */
+export function CenteredLayout({ title, children }: { title: string; children: ReactNode }) {
+  useTitle(title)
+  return (
+    <main className="centered">
+      <div className="card">
+        <p className="brand">
+          <Logo /> atgate
+        </p>
+        <h1>{title}</h1>
+        {children}
+      </div>
+    </main>
+  )
+}
+
+/** The heading of a page, and what it is for. */
+export function PageHeading({ title, children }: { title: string; children?: ReactNode }) {
+  useTitle(title)
+  return (
+    <header className="page-heading">
+      <h1 tabIndex={-1}>{title}</h1>
+      {children !== undefined && <p className="muted">{children}</p>}
+    </header>
+  )
+}
+
+export function Logo() {
+  return <img className="logo" src="/icon.svg" alt="" width="24" height="24" />
+}

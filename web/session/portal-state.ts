@@ -1,0 +1,62 @@
+import { useCallback, useEffect, useRef, useState } from 'react'
+import type { Client, CombinedError } from 'urql'
+import { problemOf, UNREACHABLE } from '../api/client.ts'
+import { PortalDocument, type PortalQuery, type SessionChangeKind } from '../generated/graphql.ts'
+import { useSessionChanges } from './session-changes.ts'
+import { isSettled, mayBeShown } from './settled.ts'
+
+/** Who is signed in, and what the gateway offers. */
+export type PortalState =
+  | { status: 'loading' }
+  | { status: 'ready'; data: PortalQuery }
+  | { status: 'failed'; problem: string }
+
+/** After a change elsewhere, when to look again until the browser has the cookie that belongs to it, in milliseconds. */
+const LOOKS = [0, 150, 500, 1500]
+
+/**
+ * The state of this page, kept true across tabs: asked for at the start, after each change that the gateway tells of, and when the
+ * tab comes back into view. `refresh` asks again after a change made here.
+ */
+export function usePortalState(client: Client): { state: PortalState; refresh: () => Promise<void> } {
+  const [state, setState] = useState<PortalState>({ status: 'loading' })
+  const latest = useRef(0)
+
+  const look = useCallback(
+    async (change: SessionChangeKind | null) => {
+      const turn = ++latest.current
+      for await (const { data, error, isLast } of looks(client, change)) {
+        // A later look knows better.
+        if (turn !== latest.current) return
+        if (data === undefined) return setState((known) => afterFailure(known, error))
+        if (isLast || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
+      }
+    },
+    [client],
+  )
+
+  const refresh = useCallback(() => look(null), [look])
+  useEffect(() => void refresh(), [refresh])
+
+  const sessionId = state.status === 'ready' ? state.data.currentUser?.session.id : undefined
+  const onChange = useCallback((kind: SessionChangeKind) => void look(kind), [look])
+  useSessionChanges({ client, sessionId, onChange, onReturn: refresh })
+  return { state, refresh }
+}
+
+/** Asks who is signed in: once, or after a change elsewhere until the answer is settled. */
+async function* looks(client: Client, change: SessionChangeKind | null) {
+  const delays = change === null ? [0] : LOOKS
+  for (const [index, delay] of delays.entries()) {
+    await new Promise((resolve) => setTimeout(resolve, delay))
+    const { data, error } = await client.query(PortalDocument, {}).toPromise()
+    yield { data, error, isLast: index === delays.length - 1 }
+    if (isSettled(data?.currentUser ?? null)) return
+  }
+}
+
+/** What was known stays on the page while the gateway is away. */
+function afterFailure(known: PortalState, error: CombinedError | undefined): PortalState {
+  if (known.status === 'ready') return known
+  return { status: 'failed', problem: error === undefined ? UNREACHABLE : problemOf(error) }
+}

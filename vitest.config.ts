@@ -6,7 +6,10 @@ const GATEWAY_SUITES = ['test/gateway/**/*.test.ts', 'test/browser/**/*.test.ts'
 /** Suites of what only services outside the process can do: be away. */
 const SERVICE_SUITES = ['test/services/**/*.test.ts']
 
-const common = { testTimeout: 30_000, hookTimeout: 60_000 }
+/** Suites of how the portal looks, which is the same over all stores. */
+const LOOKS_SUITES = ['test/browser/looks.test.ts']
+
+const common = { testTimeout: 60_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   // Vite resolves the `development` condition, by which graphql would be loaded twice: once so, and once as Node does.
@@ -33,6 +36,7 @@ export default defineConfig({
           ...common,
           name: 'services',
           include: [...GATEWAY_SUITES, ...SERVICE_SUITES],
+          exclude: LOOKS_SUITES,
           provide: { stores: 'services' },
         },
       },

@@ -1,4 +1,5 @@
 import { Suspense, use, useMemo, useState } from 'react'
+import { ErrorBoundary } from 'react-error-boundary'
 import { type Client, Provider } from 'urql'
 import { createApiClient } from './api/client.ts'
 import type { Arrival } from './flows/arrive.ts'
@@ -19,9 +20,11 @@ type Props = {
 /** The whole page. */
 export function App(props: Props) {
   return (
-    <Suspense fallback={<Blank />}>
-      <Arrived {...props} />
-    </Suspense>
+    <ErrorBoundary fallback={<Broken />}>
+      <Suspense fallback={<Blank />}>
+        <Arrived {...props} />
+      </Suspense>
+    </ErrorBoundary>
   )
 }
 
@@ -72,6 +75,18 @@ function Ready({ data, refresh, newToken }: { data: PortalQuery; refresh: () => 
 function OwnClient({ children }: { children: React.ReactNode }) {
   const client = useMemo(createApiClient, [])
   return <Provider value={client}>{children}</Provider>
+}
+
+/** Better than an empty page, should this one have a mistake in it. */
+function Broken() {
+  return (
+    <CenteredLayout title="Something is wrong">
+      <p role="alert">This page has failed. Nothing was changed by that.</p>
+      <button type="button" className="button primary" onClick={() => location.reload()}>
+        Reload
+      </button>
+    </CenteredLayout>
+  )
 }
 
 function Unreachable({ problem, onRetry }: { problem: string; onRetry: () => Promise<void> }) {

@@ -100,7 +100,7 @@ describeBrowser('signing in, in Chromium', () => {
     await page.getByRole('heading', { name: 'No account yet?' }).waitFor()
     expect(await page.locator('.option strong').allTextContents()).toEqual(['Sandbox', 'Away'])
     const name = `new${randomBytes(4).toString('hex')}`
-    await page.getByRole('button', { name: 'Create an account on Sandbox' }).click()
+    await page.getByRole('button', { name: 'Create account on Sandbox' }).click()
     await signUpOnPdsPages(page, { name, email: `${name}@example.com`, password: 'a-long-enough-password' })
     await allowOnPds(page)
     await page.waitForURL(`${atgate.url}/**`)
@@ -109,9 +109,9 @@ describeBrowser('signing in, in Chromium', () => {
 
   it('says so when the server on which to create an account does not answer', async () => {
     const { page } = scene
-    await page.getByRole('button', { name: 'Create an account on Away' }).click()
+    await page.getByRole('button', { name: 'Create account on Away' }).click()
     await page.getByRole('alert').getByText('cannot begin a sign-in now').waitFor()
-    await page.getByRole('button', { name: 'Create an account on Sandbox' }).click()
+    await page.getByRole('button', { name: 'Create account on Sandbox' }).click()
     await page.waitForURL(`${inject('pdsUrl')}/**`)
   })
 

@@ -19,7 +19,7 @@ export function useAction() {
     setBusy(true)
     try {
       const { data, error } = await client.mutation(document, variables).toPromise()
-      if (data !== undefined && error === undefined) return data
+      if (data && error === undefined) return data
       const code = error === undefined ? null : codeOf(error)
       if (code === 'UNAUTHENTICATED' || code === 'FORBIDDEN') void refresh()
       throw new Error(error === undefined ? 'The gateway gave no answer. Try again.' : problemOf(error))

@@ -15,7 +15,8 @@ export async function arrive(client: Client, outcome: Outcome): Promise<Arrival>
   if ('error' in outcome) return refused(wordsForRefusal(kind, outcome.error))
   const input = { exchangeToken: outcome.exchangeToken }
   const { data, error } = await client.mutation(ExchangeTokenDocument, { input })
-  if (data === undefined) return refused(error === undefined ? wordsForRefusal(kind, 'failed') : problemOf(error))
+  if (error !== undefined) return refused(problemOf(error))
+  if (!data) return refused(wordsForRefusal(kind, 'failed'))
   const { account, sessionToken } = data.exchangeToken
   return { notice: { tone: 'good', text: wordsForSuccess(kind, account.handle) }, developerToken: sessionToken }
 }

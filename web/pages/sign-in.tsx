@@ -78,7 +78,7 @@ function PdsOption({ option, isBusy, onCreate }: { option: Option; isBusy: boole
       <button
         type="button"
         className="button"
-        aria-label={`Create an account on ${name}`}
+        aria-label={`Create account on ${name}`}
         aria-disabled={isBusy}
         onClick={onCreate}
       >

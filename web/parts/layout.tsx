@@ -45,6 +45,13 @@ export function PageHeading({ title, children }: { title: string; children?: Rea
   )
 }
 
+/** The mark of web/public/icon.svg, here without a request of its own. */
 export function Logo() {
-  return <img className="logo" src="/icon.svg" alt="" width="24" height="24" />
+  return (
+    <svg className="logo" width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="7" />
+      <path d="M9 25V14a7 7 0 0 1 14 0v11" fill="none" strokeWidth="3" strokeLinecap="round" />
+      <circle cx="16" cy="18" r="2.5" />
+    </svg>
+  )
 }

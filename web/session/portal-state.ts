@@ -28,7 +28,7 @@ export function usePortalState(client: Client): { state: PortalState; refresh: (
       for await (const { data, error, isLast } of looks(client, change)) {
         // A later look knows better.
         if (turn !== latest.current) return
-        if (data === undefined) return setState((known) => afterFailure(known, error))
+        if (!data) return setState((known) => afterFailure(known, error))
         if (isLast || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
       }
     },

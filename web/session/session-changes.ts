@@ -60,7 +60,7 @@ function listen(client: Client, onChange: (kind: SessionChangeKind) => void): ()
         retry = Math.min(retry * 2, LONGEST_RETRY)
       }),
       subscribe(({ data }) => {
-        if (data === undefined || isOver) return
+        if (!data || isOver) return
         retry = FIRST_RETRY
         onChange(data.sessionChanged.kind)
       }),

@@ -78,6 +78,9 @@ const fields = {
   LOG_LEVEL: field.logLevel.default('info'),
 }
 
+/** The name of every setting. */
+export const SETTINGS = Object.keys(fields)
+
 type Values = { [K in keyof typeof fields]: z.output<(typeof fields)[K]> }
 
 /** A configuration that cannot be used. Carries every problem found, one line each, without any value that is secret. */

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, type Environment, loadConfig } from '../src/config.ts'
+import { ConfigError, type Environment, loadConfig, SETTINGS } from '../src/config.ts'
 
 const key = `k1:${randomBytes(32).toString('base64url')}`
 
@@ -132,4 +133,10 @@ describe('loadConfig', () => {
   ])('refuses %s', (_what, env, name) => {
     expect(namesIn(problemsOf(env))).toEqual([name])
   })
+})
+
+it('docs/configuration.md explains every setting', async () => {
+  const text = await readFile(new URL('../docs/configuration.md', import.meta.url), 'utf8')
+  const explained = [...text.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => String(name))
+  expect(explained.toSorted()).toEqual(SETTINGS.toSorted())
 })

@@ -5,7 +5,7 @@ import { createApp } from '../app.ts'
 import { ConfigError, loadConfig, readEnvironment } from '../config.ts'
 import { SANDBOX_PASSWORD } from './accounts.ts'
 import { type Network, startNetwork } from './network.ts'
-import { sandboxSettings } from './settings.ts'
+import { gatewayEnvironment, type SandboxSettings, sandboxSettings } from './settings.ts'
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -15,7 +15,7 @@ async function startSandbox(fresh: boolean): Promise<{ close(): Promise<void> }>
   if (fresh) await rm(settings.dataDir, { recursive: true, force: true })
   const network = await startNetwork({ ...settings, dataDir: join(settings.dataDir, 'network'), onProgress: say })
   try {
-    const app = await startGateway(network, settings.environment)
+    const app = await startGateway(network, settings)
     return {
       async close() {
         await app.close()
@@ -28,14 +28,9 @@ async function startSandbox(fresh: boolean): Promise<{ close(): Promise<void> }>
   }
 }
 
-async function startGateway(network: Network, environment: Record<string, string | undefined>) {
+async function startGateway(network: Network, settings: SandboxSettings) {
   say('Starting the gateway (the first start sets up its database)')
-  const config = loadConfig({
-    PLC_DIRECTORY_URL: network.plcUrl,
-    HANDLE_RESOLVER_URL: network.pdsUrl,
-    PDS_OPTIONS: JSON.stringify([{ name: 'Sandbox', url: network.pdsUrl, recommended: true }]),
-    ...environment,
-  })
+  const config = loadConfig(gatewayEnvironment(network, settings))
   const app = await createApp(config)
   try {
     await app.server.listen({ host: config.host, port: config.port })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { ConfigError, type Environment } from '../config.ts'
 import { wholeNumber } from '../config-fields.ts'
+import type { Network } from './network.ts'
 
 /** What the sandbox itself can be told, and the environment that it gives to its gateway. */
 export type SandboxSettings = { plcPort: number; pdsPort: number; dataDir: string; environment: Environment }
@@ -32,5 +33,24 @@ export function sandboxSettings(env: Environment): SandboxSettings {
       ALLOW_INSECURE_PDS: 'on',
       DATA_DIR: join(dataDir, 'gateway'),
     },
+  }
+}
+
+/** The whole environment of the gateway: what it was told, over what makes it part of the sandbox's network. */
+export function gatewayEnvironment(
+  { plcUrl, pdsUrl }: Pick<Network, 'plcUrl' | 'pdsUrl'>,
+  { environment }: Pick<SandboxSettings, 'environment'>,
+): Environment {
+  const option = {
+    name: 'Sandbox',
+    url: pdsUrl,
+    recommended: true,
+    description: 'On this machine, for trying things out.',
+  }
+  return {
+    PLC_DIRECTORY_URL: plcUrl,
+    HANDLE_RESOLVER_URL: pdsUrl,
+    PDS_OPTIONS: JSON.stringify([option]),
+    ...environment,
   }
 }

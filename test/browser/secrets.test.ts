@@ -33,9 +33,13 @@ describeBrowser('what scripts on the portal can reach', () => {
     await authorizeHere(page, atgate.url)
     await page.getByRole('button', { name: 'Switch to alice.test' }).click()
     await showsAccounts(page, ['ALICE.TEST', 'bob.test'])
-    for (const name of ['Tokens', 'Sessions', 'Permissions']) {
+    for (const [name, text] of [
+      ['Tokens', 'No tokens yet.'],
+      ['Sessions', 'This one'],
+      ['Permissions', 'Allow more'],
+    ] as const) {
       await page.getByRole('link', { name }).click()
-      await page.waitForLoadState('networkidle')
+      await page.getByText(text).waitFor()
     }
 
     const cookies = await context.cookies(atgate.url)

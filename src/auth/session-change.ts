@@ -52,9 +52,19 @@ export async function sessionChanges(
   async function close(): Promise<IteratorReturnResult<undefined>> {
     closing.removeEventListener('abort', end)
     end()
-    unsubscribed ??= unsubscribe()
+    // A store that is away has forgotten us by itself.
+    unsubscribed ??= unsubscribe().catch(() => undefined)
     await unsubscribed
     return { value: undefined, done: true }
+  }
+
+  async function isActive(): Promise<boolean> {
+    try {
+      return await isStillActive(db, viewer)
+    } catch (error) {
+      await close()
+      throw error
+    }
   }
 
   // Not a generator: one that waits for a change cannot be ended from outside, and would stay subscribed after its client has gone.
@@ -64,18 +74,13 @@ export async function sessionChanges(
       const { value, done } = await changes.next()
       if (done) return close()
       const [kind] = value as [SessionChangeKind]
-      if (!(await isStillActive(db, viewer))) await close()
+      if (!(await isActive())) await close()
       return { value: kind, done: false }
     },
     return: close,
   }
-  try {
-    // Nothing falls between the look-up of the viewer and now.
-    if (!(await isStillActive(db, viewer))) heard.emit('change', 'ACCOUNT_SWITCHED' satisfies SessionChangeKind)
-  } catch (error) {
-    await close()
-    throw error
-  }
+  // Nothing falls between the look-up of the viewer and now.
+  if (!(await isActive())) heard.emit('change', 'ACCOUNT_SWITCHED' satisfies SessionChangeKind)
   return iterator
 }
 

@@ -29,7 +29,7 @@ describeBrowser('two tabs of one browser', () => {
     for (const handle of ['alice.test', 'bob.test', 'alice.test']) {
       const follows = listening(two)
       await one.getByRole('button', { name: `Switch to ${handle}` }).click()
-      await whoIn(two).getByText(handle).waitFor({ timeout: 3000 })
+      await whoIn(two).getByText(handle).waitFor()
       // What was on the page belongs to the account that is active now.
       await two.getByText(`Where ${handle} is signed in.`).waitFor()
       await follows
@@ -44,7 +44,7 @@ describeBrowser('two tabs of one browser', () => {
     await signedIn(context, atgate.url, ['alice.test'])
     const [one, two] = [await openTab(), await openTab('/tokens')]
     await one.getByRole('button', { name: 'Sign out alice.test' }).click()
-    await two.getByRole('heading', { name: 'Sign in' }).waitFor({ timeout: 3000 })
+    await two.getByRole('heading', { name: 'Sign in' }).waitFor()
     expect(await two.locator('body').innerText()).not.toContain('alice')
   })
 
@@ -70,7 +70,7 @@ describeBrowser('two tabs of one browser', () => {
     await signIn(phone, 'alice.test')
     const { session } = (await currentUserOf(browser)) ?? {}
     await phone.graphql(RevokeSessionDocument, { input: { id: session?.id ?? '' } })
-    await tab.getByRole('heading', { name: 'Sign in' }).waitFor({ timeout: 3000 })
+    await tab.getByRole('heading', { name: 'Sign in' }).waitFor()
   })
 
   it('follow a sign-in that replaces the session', async () => {
@@ -114,7 +114,7 @@ describeBrowser('two tabs of one browser', () => {
     await context.addCookies([
       { name: 'atgate', value: session?.value ?? '', url: atgate.url, httpOnly: true, sameSite: 'Lax' },
     ])
-    await whoIn(tab).getByText('alice.test').waitFor({ timeout: 5000 })
+    await whoIn(tab).getByText('alice.test').waitFor()
     await showsAccounts(tab, ['ALICE.TEST', 'bob.test'])
   })
 })

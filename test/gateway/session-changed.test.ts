@@ -53,8 +53,11 @@ describeGateway('sessionChanged', () => {
   }
 
   const hears = (tab: Listener, kind: string) =>
-    eventually(async () => tab.kinds.includes(kind), `${kind}, not ${tab.kinds}`, 2000)
-  const isEnded = (tab: Listener) => eventually(async () => tab.hasEnded(), 'the stream ends', 2000)
+    eventually(
+      async () => tab.kinds.includes(kind),
+      () => `${kind}, not ${tab.kinds}`,
+    )
+  const isEnded = (tab: Listener) => eventually(async () => tab.hasEnded(), 'the stream ends')
 
   it('tells every tab of a switch, and ends: their session is another one now', async () => {
     const tabs = [await openTab(), await openTab()]
@@ -183,7 +186,7 @@ describeGateway('sessionChanged', () => {
     const tab = await openTab()
     expect(open).toBe(1)
     tab.close()
-    await eventually(async () => open === 0, 'the subscription ends', 5000)
+    await eventually(async () => open === 0, 'the subscription ends')
     ephemeral.subscribe = subscribe
   })
 

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
+import { addAccount, codeOf, switchTo } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { listen } from '../support/session-changes.ts'
 import { authorize, followCallback, signIn } from '../support/sign-in.ts'
 import { openServices } from '../support/stores.ts'
 import { describeGateway } from '../support/suite.ts'
@@ -58,6 +60,43 @@ describeGateway('outages', () => {
     redis.restore()
     await heals()
     expect((await followCallback(browser, callback.href)).searchParams.has('exchange_token')).toBe(true)
+  })
+
+  it('Redis away: tabs cannot listen, those that do are told again when it is back, and switching works all the while', async () => {
+    const bob = await addAccount(browser, 'bob.test')
+    const tab = await listen(browser)
+    const closed = await listen(browser)
+    redis.cut()
+    closed.close()
+    const refused = await listen(browser)
+    expect(refused.status).toBe(503)
+    await eventually(async () => refused.kinds.includes('SERVICE_UNAVAILABLE'), 'it is refused')
+    const [alice] = (await currentUser()).data?.currentUser?.linkedAccounts ?? []
+    expect(codeOf(await switchTo(browser, alice?.did ?? ''))).toBeUndefined()
+    expect(tab.kinds).toEqual([])
+    redis.restore()
+    await heals()
+    await eventually(async () => {
+      const again = await currentUser()
+      const isBob = again.data?.currentUser?.did === bob.account.did
+      await switchTo(browser, isBob ? (alice?.did ?? '') : bob.account.did)
+      return tab.kinds.length > 0
+    }, 'the tab is told of a switch')
+    expect(tab.kinds).toEqual(['ACCOUNT_SWITCHED'])
+  })
+
+  it('PostgreSQL away: a tab that listens is not told wrong things, and nothing crashes', async () => {
+    const tab = await listen(browser)
+    const { db, ephemeral } = atgate.gateway
+    const { groupId } = await db.session.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })
+    postgres.cut()
+    await ephemeral.publish(`session-group:${groupId}`, 'ACCOUNT_REMOVED')
+    await eventually(async () => tab.hasEnded(), 'the stream breaks')
+    postgres.restore()
+    await eventually(() => currentUser().then(({ data }) => data?.currentUser?.handle === 'alice.test'), 'it heals')
+    const again = await listen(browser)
+    expect(again.status).toBe(200)
+    again.close()
   })
 
   it('PostgreSQL away: 503, no crash, nobody signed out, and it heals by itself', async () => {

@@ -33,6 +33,7 @@ export async function listen(browser: HttpBrowser, headers: Record<string, strin
     }
     ended = true
   }
-  read().catch(() => undefined)
+  // A stream that breaks has ended as well.
+  read().catch(() => (ended = true))
   return { status: response.status, kinds, hasEnded: () => ended, close: () => gone.abort() }
 }

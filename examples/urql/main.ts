@@ -1,0 +1,41 @@
+import type { OperationResult } from '@urql/core'
+import { takeOutcome } from '../../web/flows/outcome.ts'
+import { SessionChangedDocument } from '../../web/generated/graphql.ts'
+import { startFrontend } from '../frontend/frontend.ts'
+import { createGatewayClient, problemOf } from './client.ts'
+
+// Before anything else: an exchange token in the address bar is for nobody but the exchange.
+const outcome = takeOutcome()
+const gatewayUrl = import.meta.env.VITE_GATEWAY_URL
+
+const connect = () =>
+  createGatewayClient({
+    gatewayUrl,
+    onUnauthenticated: () => frontend.look(),
+    onScopeUpgradeRequired: (missingScopes) => frontend.upgrade(missingScopes),
+  })
+let client = connect()
+
+const frontend = startFrontend({
+  gatewayUrl,
+  outcome,
+  api: {
+    query: async (query, variables, requestPolicy) => dataOf(await client.query(query, variables, { requestPolicy })),
+    mutate: async (mutation, variables) => dataOf(await client.mutation(mutation, variables)),
+    // urql's cache cannot be emptied; a new client has an empty one. In React, give the new client to its `Provider`.
+    async forget() {
+      client = connect()
+    },
+    listen(onChange) {
+      const changes = client.subscription(SessionChangedDocument, {})
+      const { unsubscribe } = changes.subscribe(({ data }) => data && onChange(data.sessionChanged.kind))
+      return unsubscribe
+    },
+    problemOf,
+  },
+})
+
+function dataOf<Data>({ data, error }: OperationResult<Data>): Data {
+  if (error !== undefined || data === undefined) throw error
+  return data
+}

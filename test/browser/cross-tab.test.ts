@@ -100,6 +100,21 @@ describeBrowser('two tabs of one browser', () => {
     await tab.getByRole('heading', { name: 'Sign in' }).waitFor()
   })
 
+  it('find out that the session ended before they could listen', async () => {
+    const { context, page, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test'])
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    await page.route('**/graphql', async (route) => {
+      if (route.request().headers().accept?.startsWith('text/event-stream')) await ended
+      await route.continue()
+    })
+    await page.goto(atgate.url)
+    await whoIn(page).getByText('alice.test').waitFor()
+    await atgate.gateway.db.session.deleteMany()
+    end()
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  })
+
   it('never show the account before the switch when the news is faster than the cookie', async () => {
     const { context, atgate } = scene
     const browser = await signedIn(context, atgate.url, ['alice.test', 'bob.test'])

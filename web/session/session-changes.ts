@@ -1,6 +1,7 @@
 import { useEffect, useSyncExternalStore } from 'react'
 import type { Client } from 'urql'
 import { onEnd, pipe, subscribe } from 'wonka'
+import { codeOf } from '../api/client.ts'
 import { SessionChangedDocument, type SessionChangeKind } from '../generated/graphql.ts'
 
 type Options = {
@@ -8,7 +9,7 @@ type Options = {
   /** Undefined while nobody is signed in: then there is nothing to be told of. */
   sessionId: string | undefined
   onChange: (kind: SessionChangeKind) => void
-  /** The tab was out of view, and may have missed something. */
+  /** Something may have been missed: the tab was out of view, or the session ended before it could listen. */
   onReturn: () => void
 }
 
@@ -23,8 +24,8 @@ export function useSessionChanges({ client, sessionId, onChange, onReturn }: Opt
   const isVisible = useSyncExternalStore(onVisibilityChange, () => document.visibilityState === 'visible')
 
   useEffect(() => {
-    if (sessionId !== undefined && isVisible) return listen(client, onChange)
-  }, [client, sessionId, isVisible, onChange])
+    if (sessionId !== undefined && isVisible) return listen({ client, onChange, onReturn })
+  }, [client, sessionId, isVisible, onChange, onReturn])
 
   useEffect(() => {
     const look = () => document.visibilityState === 'visible' && onReturn()
@@ -45,7 +46,7 @@ function onVisibilityChange(notify: () => void): () => void {
 }
 
 /** Subscribes, and again whenever the stream ends: a gateway restarts, a proxy loses patience. */
-function listen(client: Client, onChange: (kind: SessionChangeKind) => void): () => void {
+function listen({ client, onChange, onReturn }: Pick<Options, 'client' | 'onChange' | 'onReturn'>): () => void {
   let isOver = false
   let retry = FIRST_RETRY
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -59,10 +60,14 @@ function listen(client: Client, onChange: (kind: SessionChangeKind) => void): ()
         timer = setTimeout(connect, retry)
         retry = Math.min(retry * 2, LONGEST_RETRY)
       }),
-      subscribe(({ data }) => {
-        if (!data || isOver) return
-        retry = FIRST_RETRY
-        onChange(data.sessionChanged.kind)
+      subscribe(({ data, error }) => {
+        if (isOver) return
+        if (data) {
+          retry = FIRST_RETRY
+          onChange(data.sessionChanged.kind)
+        } else if (error !== undefined && codeOf(error) === 'UNAUTHENTICATED') {
+          onReturn()
+        }
       }),
     )
     unsubscribe = stream.unsubscribe

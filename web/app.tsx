@@ -8,6 +8,7 @@ import { SignInPage } from './pages/sign-in.tsx'
 import { SignedIn } from './pages/signed-in.tsx'
 import { Blank, CenteredLayout } from './parts/layout.tsx'
 import { Notices } from './parts/notice.tsx'
+import type { NewToken } from './session/new-token.ts'
 import { usePortalState } from './session/portal-state.ts'
 import { ViewerContext } from './session/viewer.ts'
 
@@ -55,9 +56,6 @@ function Portal(props: { client: Client; developerToken: string | null }) {
       )
   }
 }
-
-/** The secret of a developer token that was just made, until its owner has copied it. */
-export type NewToken = { secret: string; dismiss: () => void } | null
 
 function Ready({ data, refresh, newToken }: { data: PortalQuery; refresh: () => Promise<void>; newToken: NewToken }) {
   const user = data.currentUser ?? null

@@ -1,24 +1,8 @@
-import type { Prisma, PrismaClient } from '../store/generated/client.ts'
+import type { PrismaClient } from '../store/generated/client.ts'
 import type { Gateway } from './gateway.ts'
 import { keepInUse } from './keep-in-use.ts'
 import { parseSessionToken, secretMatches } from './session-token.ts'
-
-/** Who makes a request: an exchanged, unexpired session with its account and its grant. */
-export type Viewer = {
-  session: ViewerSession
-  /** Whether the session came as a cookie, or as a bearer token that the client holds itself. */
-  via: 'cookie' | 'bearer'
-  /** Its secret was replaced a moment ago, in another tab of the same client. It may still read, but changes nothing. */
-  isReplaced: boolean
-}
-
-export type ViewerSession = Prisma.SessionGetPayload<{ include: typeof viewerIncludes }>
-
-/** What comes along with a session, in the same query. */
-export const viewerIncludes = {
-  account: true,
-  credential: { select: { scope: true, state: true, expiresAt: true, updatedAt: true } },
-} satisfies Prisma.SessionInclude
+import { findSession, type Viewer, type ViewerSession } from './viewer.ts'
 
 /** What a request shows of itself. */
 export type RequestCredentials = { sessionCookie: string | null; authorization: string | null }
@@ -57,11 +41,6 @@ export async function proveSession(
   return inGrace && formerHash !== null && secretMatches(token.secret, formerHash)
     ? { session, isReplaced: true }
     : null
-}
-
-/** A session with what a viewer shows of it. */
-export function findSession(db: Pick<PrismaClient, 'session'>, id: string): Promise<ViewerSession | null> {
-  return db.session.findUnique({ where: { id }, include: viewerIncludes, relationLoadStrategy: 'join' })
 }
 
 function bearerToken(authorization: string | null): string | null {

@@ -1,9 +1,9 @@
 import { GatewayError } from '../errors.ts'
 import type { Prisma } from '../store/generated/client.ts'
 import { audit, type ClientInfo } from './audit.ts'
-import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { type ChangingParts, changingSessions, endSessions } from './session.ts'
+import type { Viewer } from './viewer.ts'
 
 /** How many characters of an id are shown, and are needed to name it. */
 export const PREFIX_LENGTH = 8

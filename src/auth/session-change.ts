@@ -1,8 +1,8 @@
 import { EventEmitter, on } from 'node:events'
-import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { starterOf } from './starter.ts'
 import { isStillActive } from './still-active.ts'
+import type { Viewer } from './viewer.ts'
 
 /** What can happen to a session group. */
 export const SESSION_CHANGE_KINDS = [

@@ -1,9 +1,9 @@
 import { GatewayError } from '../errors.ts'
 import type { Prisma, Session } from '../store/generated/client.ts'
 import { audit, type ClientInfo } from './audit.ts'
-import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { announce, type SessionChange } from './session-change.ts'
+import type { Viewer } from './viewer.ts'
 
 /** A session that was ended, and the credential that is now to be revoked. */
 export type EndedSession = Pick<Session, 'id' | 'did' | 'credentialId' | 'groupId' | 'isActive'>

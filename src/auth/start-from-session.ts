@@ -1,11 +1,11 @@
 import { GatewayError } from '../errors.ts'
 import { declaredScopes, missingScopes, parseScope, unionOfScopes } from '../oauth/scope.ts'
-import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { linkedSessions } from './session-group.ts'
 import { developerTokenDays } from './session-lifetime.ts'
 import { beginFlow, type FlowReturn, type StartedFlow } from './start-flow.ts'
 import { starterOf } from './starter.ts'
+import type { Viewer } from './viewer.ts'
 
 type Parts = Pick<Gateway, 'config' | 'clock' | 'ephemeral' | 'sealer' | 'clients' | 'identities' | 'db'>
 type Start<T> = FlowReturn & { viewer: Viewer } & T

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts'
 import type { PrismaClient } from '../store/generated/client.ts'
-import type { Viewer } from './authenticate.ts'
 import { linkedSessions } from './session-group.ts'
+import type { Viewer } from './viewer.ts'
 
 /** Who began a flow from within a session: the account, and the group that it is signed in in. */
 export type Starter = { did: string; groupId: string }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Prisma, PrismaClient } from '../store/generated/client.ts'
-import type { Viewer } from './authenticate.ts'
+import type { Viewer } from './viewer.ts'
 
 /**
  * Refuses a change by a session whose secret was replaced a moment ago.

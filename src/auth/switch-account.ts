@@ -1,12 +1,12 @@
 import { GatewayError } from '../errors.ts'
 import { audit, type ClientInfo } from './audit.ts'
-import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { type ChangingParts, changingSessions } from './session.ts'
 import { activateSession, findLinkedSession, lockGroup } from './session-group.ts'
 import type { SessionToken } from './session-token.ts'
 import { starterOf } from './starter.ts'
 import { requireStillActive } from './still-active.ts'
+import type { Viewer } from './viewer.ts'
 
 /**
  * Makes another account of the group the active one.

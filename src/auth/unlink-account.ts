@@ -1,11 +1,11 @@
 import { GatewayError } from '../errors.ts'
 import { audit, type ClientInfo } from './audit.ts'
-import type { Viewer } from './authenticate.ts'
 import type { Gateway } from './gateway.ts'
 import { type ChangingParts, changingSessions, endSessions } from './session.ts'
 import { findLinkedSession, lockGroup } from './session-group.ts'
 import { starterOf } from './starter.ts'
 import { requireStillActive } from './still-active.ts'
+import type { Viewer } from './viewer.ts'
 
 /**
  * Signs another account of the viewer's group out. The viewer's own session goes on as it was, so no token changes.

@@ -1,7 +1,7 @@
-import type { Viewer } from '../auth/authenticate.ts'
 import { bindToChallenge, bindToCookie, type ClientBinding, newClientCookie } from '../auth/client-binding.ts'
 import type { FlowReturn, StartedFlow } from '../auth/start-flow.ts'
 import { startAddAccount, startDeveloperToken, startScopeUpgrade } from '../auth/start-from-session.ts'
+import type { Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../errors.ts'
 import { builder } from './builder.ts'
 import { actingViewer, type Context } from './context.ts'

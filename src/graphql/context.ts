@@ -1,7 +1,8 @@
-import { authenticate, type Viewer } from '../auth/authenticate.ts'
+import { authenticate } from '../auth/authenticate.ts'
 import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
 import type { Gateway } from '../auth/gateway.ts'
 import { requireNotReplaced } from '../auth/still-active.ts'
+import type { Viewer } from '../auth/viewer.ts'
 import { GatewayError } from '../errors.ts'
 
 /** What every resolver is given. */

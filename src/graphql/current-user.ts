@@ -1,5 +1,5 @@
-import type { Viewer } from '../auth/authenticate.ts'
 import { LINKED_ORDER, linkedSessions } from '../auth/session-group.ts'
+import type { Viewer } from '../auth/viewer.ts'
 import { declaredScopes, missingScopes, parseScope } from '../oauth/scope.ts'
 import { builder } from './builder.ts'
 import { LinkedAccount } from './linked-account.ts'

@@ -2,7 +2,6 @@ import { type FormEvent, useState } from 'react'
 import { useQuery } from 'urql'
 import { problemOf } from '../api/client.ts'
 import { useAction } from '../api/use-action.ts'
-import type { NewToken } from '../app.tsx'
 import {
   DeveloperTokensDocument,
   type DeveloperTokensQuery,
@@ -14,6 +13,7 @@ import { CopyButton } from '../parts/copy-button.tsx'
 import { PageHeading } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
 import { Ago, Day } from '../parts/time.tsx'
+import type { NewToken } from '../session/new-token.ts'
 import { useViewer } from '../session/viewer.ts'
 
 /** Makes, shows once, lists and revokes developer tokens. */

@@ -32,3 +32,18 @@ it('imports run one way', () => {
   })
   expect(upward).toEqual([])
 })
+
+it('no file imports itself by way of others', () => {
+  const targetsOf = (file: string) => imports.filter((each) => each.file === file).map(({ target }) => target)
+  const done = new Set<string>()
+  const circles: string[] = []
+
+  function visit(file: string, path: readonly string[]): void {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+    if (path.includes(file) || done.has(file)) return
+    for (const target of targetsOf(file)) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const { file } of imports) visit(file, [])
+  expect(circles).toEqual([])
+})

@@ -1,0 +1,87 @@
+import type { Browser } from 'playwright-core'
+import { createApp } from '../src/app.ts'
+import { loadConfig } from '../src/config.ts'
+import { createLogger } from '../src/logger.ts'
+import { freePort } from '../src/sandbox/network.ts'
+import { openDatabase } from '../src/store/database.ts'
+import { chromiumPath, launchChromium } from '../test/support/chromium.ts'
+
+// What a newcomer waits for: the portal, from nothing in the cache to the sign-in form, in Chromium.
+const LOADS = 15
+
+type Load = { requests: number; bytes: number; scriptBytes: number; firstPaint: number; form: number; shift: number }
+
+/** Opens the page once in a browser profile of its own. Times are in milliseconds from the start of the navigation. */
+async function load(browser: Browser, url: string): Promise<Load> {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.addInitScript(watchPage)
+  await page.goto(url)
+  await page.getByLabel('Handle').waitFor()
+  await page.waitForTimeout(300)
+  const measured = await page.evaluate(readPage)
+  await context.close()
+  return measured
+}
+
+/** Runs in the page, before anything of it. */
+function watchPage(): void {
+  const seen = Object.assign(window, { form: 0, shift: 0 })
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) seen.shift += (entry as PerformanceEntry & { value: number }).value
+  }).observe({ type: 'layout-shift', buffered: true })
+  new MutationObserver((_changes, observer) => {
+    if (document.querySelector('input[name=handle]') === null) return
+    seen.form = performance.now()
+    observer.disconnect()
+  }).observe(document, { childList: true, subtree: true })
+}
+
+/** Runs in the page, at the end. */
+function readPage(): Load {
+  const { form, shift } = window as unknown as { form: number; shift: number }
+  const loaded = [
+    ...performance.getEntriesByType('navigation'),
+    ...performance.getEntriesByType('resource'),
+  ] as PerformanceResourceTiming[]
+  const sum = (entries: PerformanceResourceTiming[]) =>
+    entries.reduce((total, { transferSize }) => total + transferSize, 0)
+  return {
+    requests: loaded.length,
+    bytes: sum(loaded),
+    scriptBytes: sum(loaded.filter(({ initiatorType }) => initiatorType === 'script')),
+    firstPaint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0,
+    form,
+    shift,
+  }
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+const executable = chromiumPath()
+if (executable === null) {
+  process.stderr.write('The benchmark needs Chromium (CHROMIUM_PATH).\n')
+  process.exit(1)
+}
+const port = await freePort()
+const database = await openDatabase({ kind: 'memory' })
+const config = loadConfig({ PORT: String(port), ENCRYPTION_KEYS: `k1:${'A'.repeat(43)}` })
+const app = await createApp(config, { database, logger: createLogger({ level: 'silent' }) })
+await app.server.listen({ host: config.host, port })
+const browser = await launchChromium(executable)
+const loads: Load[] = []
+for (let turn = 0; turn < LOADS; turn++) loads.push(await load(browser, config.publicUrl))
+await browser.close()
+await app.close()
+await database.close()
+
+const of = (name: keyof Load) => median(loads.map((each) => each[name]))
+say(`requests                     ${of('requests')}`)
+say(
+  `transferred                  ${(of('bytes') / 1000).toFixed(1)} kB, of which script ${(of('scriptBytes') / 1000).toFixed(1)} kB`,
+)
+say(`first contentful paint       ${of('firstPaint').toFixed(0)} ms`)
+say(`sign-in form                 ${of('form').toFixed(0)} ms`)
+say(`cumulative layout shift      ${of('shift')}`)
+say(`(medians of ${LOADS} loads, each with nothing in the cache)`)

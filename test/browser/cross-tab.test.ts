@@ -123,6 +123,8 @@ describeBrowser('two tabs of one browser', () => {
     const alice = linked.find(({ handle }) => handle === 'alice.test')?.did ?? ''
     // Switched by the same browser over HTTP: the tab hears of it, but its own cookie comes only later.
     await browser.graphql(SwitchAccountDocument, { input: { targetDid: alice } })
+    // And looks once more for a reason of its own, which must not end the looking.
+    await tab.evaluate(() => dispatchEvent(new Event('focus')))
     await tab.waitForTimeout(300)
     const cookies = await browser.jar.getCookies(atgate.url)
     const session = cookies.find(({ key }) => key === 'atgate')

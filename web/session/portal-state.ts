@@ -11,7 +11,7 @@ export type PortalState =
   | { status: 'ready'; data: PortalQuery }
   | { status: 'failed'; problem: string }
 
-/** After a change elsewhere, when to look again until the browser has the cookie that belongs to it, in milliseconds. */
+/** When to look again until the browser has the cookie that belongs to a change, in milliseconds. */
 const LOOKS = [0, 150, 500, 1500]
 
 /**
@@ -25,11 +25,11 @@ export function usePortalState(client: Client): { state: PortalState; refresh: (
   const look = useCallback(
     async (change: SessionChangeKind | null) => {
       const turn = ++latest.current
-      for await (const { data, error, isLast } of looks(client, change)) {
+      for await (const { data, error, isFinal } of looks(client, change)) {
         // A later look knows better.
         if (turn !== latest.current) return
         if (!data) return setState((known) => afterFailure(known, error))
-        if (isLast || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
+        if (isFinal || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
       }
     },
     [client],
@@ -44,14 +44,19 @@ export function usePortalState(client: Client): { state: PortalState; refresh: (
   return { state, refresh }
 }
 
-/** Asks who is signed in: once, or after a change elsewhere until the answer is settled. */
+/**
+ * Asks who is signed in until the answer is settled. Without a change elsewhere, that nobody is signed in is settled as well; that somebody is who
+ * is not the active one never is: a question that was on its way when the cookie changed is answered as it was asked.
+ */
 async function* looks(client: Client, change: SessionChangeKind | null) {
-  const delays = change === null ? [0] : LOOKS
-  for (const [index, delay] of delays.entries()) {
+  for (const [index, delay] of LOOKS.entries()) {
     await new Promise((resolve) => setTimeout(resolve, delay))
     const { data, error } = await client.query(PortalDocument, {}).toPromise()
-    yield { data, error, isLast: index === delays.length - 1 }
-    if (isSettled(data?.currentUser ?? null)) return
+    const user = data?.currentUser ?? null
+    const isNobody = user === null && change === null
+    const isFinal = isSettled(user) || isNobody || index === LOOKS.length - 1
+    yield { data, error, isFinal }
+    if (isFinal) return
   }
 }
 

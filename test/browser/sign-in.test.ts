@@ -101,6 +101,7 @@ describeBrowser('signing in, in Chromium', () => {
     expect(await page.locator('.option strong').allTextContents()).toEqual(['Sandbox', 'Away'])
     const name = `new${randomBytes(4).toString('hex')}`
     await page.getByRole('button', { name: 'Create account on Sandbox' }).click()
+    await page.waitForURL(`${inject('pdsUrl')}/**`)
     await signUpOnPdsPages(page, { name, email: `${name}@example.com`, password: 'a-long-enough-password' })
     await allowOnPds(page)
     await page.waitForURL(`${atgate.url}/**`)

@@ -37,6 +37,30 @@ describeBrowser('the account switcher, in Chromium', () => {
     await showsAccounts(page, ['BOB.TEST'])
   })
 
+  it('shows what is so after a change, although an answer from before it is still on its way', async () => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await page.goto(atgate.url)
+    await showsAccounts(page, ['alice.test', 'BOB.TEST'])
+    let isFirst = true
+    await page.route('**/graphql', async (route) => {
+      const { operationName } = route.request().postDataJSON() as { operationName: string }
+      // Nobody tells of the change: as in the moment before the page listens.
+      if (operationName === 'SessionChanged') return route.abort()
+      if (operationName !== 'Portal' || !isFirst) return route.continue()
+      isFirst = false
+      const response = await route.fetch()
+      await page.waitForTimeout(1500)
+      await route.fulfill({ response })
+    })
+    await page.evaluate(() => dispatchEvent(new Event('focus')))
+    await page.waitForTimeout(200)
+    await page.getByRole('button', { name: 'Sign out alice.test' }).click()
+    await noticeOf(page).getByText('alice.test is signed out.').waitFor()
+    await page.waitForTimeout(2000)
+    await showsAccounts(page, ['BOB.TEST'])
+  })
+
   it('signs out all, but asks first', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test', 'bob.test'])

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import type { Client, CombinedError } from 'urql'
-import { problemOf, UNREACHABLE } from '../api/client.ts'
+import { createApiClient, problemOf, UNREACHABLE } from '../api/client.ts'
 import { PortalDocument, type PortalQuery, type SessionChangeKind } from '../generated/graphql.ts'
 import { useSessionChanges } from './session-changes.ts'
 import { isSettled, mayBeShown } from './settled.ts'
@@ -22,18 +22,15 @@ export function usePortalState(client: Client): { state: PortalState; refresh: (
   const [state, setState] = useState<PortalState>({ status: 'loading' })
   const latest = useRef(0)
 
-  const look = useCallback(
-    async (change: SessionChangeKind | null) => {
-      const turn = ++latest.current
-      for await (const { data, error, isFinal } of looks(client, change)) {
-        // A later look knows better.
-        if (turn !== latest.current) return
-        if (!data) return setState((known) => afterFailure(known, error))
-        if (isFinal || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
-      }
-    },
-    [client],
-  )
+  const look = useCallback(async (change: SessionChangeKind | null) => {
+    const turn = ++latest.current
+    for await (const { data, error, isFinal } of looks(change)) {
+      // A later look knows better.
+      if (turn !== latest.current) return
+      if (!data) return setState((known) => afterFailure(known, error))
+      if (isFinal || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
+    }
+  }, [])
 
   const refresh = useCallback(() => look(null), [look])
   useEffect(() => void refresh(), [refresh])
@@ -46,12 +43,13 @@ export function usePortalState(client: Client): { state: PortalState; refresh: (
 
 /**
  * Asks who is signed in until the answer is settled. Without a change elsewhere, that nobody is signed in is settled as well; that somebody is who
- * is not the active one never is: a question that was on its way when the cookie changed is answered as it was asked.
+ * is not the active one never is: it was asked with a cookie from before the change.
  */
-async function* looks(client: Client, change: SessionChangeKind | null) {
+async function* looks(change: SessionChangeKind | null) {
   for (const [index, delay] of LOOKS.entries()) {
     await new Promise((resolve) => setTimeout(resolve, delay))
-    const { data, error } = await client.query(PortalDocument, {}).toPromise()
+    // A client for each question. One client would give the answer of a like question that is on its way, from before the change.
+    const { data, error } = await createApiClient().query(PortalDocument, {}).toPromise()
     const user = data?.currentUser ?? null
     const isNobody = user === null && change === null
     const isFinal = isSettled(user) || isNobody || index === LOOKS.length - 1

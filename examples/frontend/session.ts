@@ -54,16 +54,17 @@ export function followSession({ api, page }: { api: Api; page: Page }): Session 
     page.showUser(user)
   }
 
-  async function renew(): Promise<void> {
+  /** Clients give the answer of a like question that is on its way, which may be from before the change; so that is forgotten first. */
+  async function renew(change: SessionChangeKind | null = null): Promise<void> {
     latest++
     await api.forget()
-    await look()
+    await look(change)
   }
 
   /** Only while in view: over HTTP/1.1 browsers open six connections to a server, and tabs out of view would take them all. */
   function listen(): void {
     stopListening()
-    stopListening = id !== undefined && isInView() ? api.listen(look) : () => {}
+    stopListening = id !== undefined && isInView() ? api.listen(renew) : () => {}
   }
 
   /** Listens again too: a stream ends when the gateway restarts. */
@@ -74,7 +75,7 @@ export function followSession({ api, page }: { api: Api; page: Page }): Session 
   document.addEventListener('visibilitychange', onReturn)
   addEventListener('focus', onReturn)
 
-  return { id: () => id, look: () => look(), renew }
+  return { id: () => id, look: () => look(), renew: () => renew() }
 }
 
 const isInView = () => document.visibilityState === 'visible'

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { createApp } from '../src/app.ts'
-import { loadConfig } from '../src/config.ts'
+import { loadConfig } from '../src/config/config.ts'
 
 const app = await createApp(loadConfig(process.env))
 await app.server.listen({ host: '127.0.0.1', port: 0 })

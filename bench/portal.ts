@@ -1,9 +1,9 @@
 import type { Browser } from 'playwright-core'
 import { createApp } from '../src/app.ts'
-import { loadConfig } from '../src/config.ts'
-import { createLogger } from '../src/logger.ts'
+import { loadConfig } from '../src/config/config.ts'
+import { createLogger } from '../src/platform/logger.ts'
 import { freePort } from '../src/sandbox/network.ts'
-import { openDatabase } from '../src/store/database.ts'
+import { openDatabase } from '../src/store/sql/database.ts'
 import { chromiumPath, launchChromium } from '../test/support/chromium.ts'
 
 // What a newcomer waits for: the portal, from nothing in the cache to the sign-in form, in Chromium.

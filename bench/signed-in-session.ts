@@ -1,6 +1,7 @@
-import { formatSessionToken, hashSecret, newId, newSecret } from '../src/auth/session-token.ts'
-import { DAY } from '../src/clock.ts'
-import type { PrismaClient } from '../src/store/generated/client.ts'
+import { DAY } from '../src/platform/clock.ts'
+import { newId, newSecret } from '../src/platform/random.ts'
+import { formatSessionToken, hashSecret } from '../src/sessions/token.ts'
+import type { PrismaClient } from '../src/store/sql/generated/client.ts'
 
 /**
  * A session as a completed sign-in leaves it, written straight into the tables: the benchmark is about what comes after.

@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { PGlite } from '@electric-sql/pglite'
-import { migrationList, NO_FILTERS, readMigrations } from '../src/store/migrations.ts'
-import { createPGliteAdapter } from '../src/store/pglite-adapter.ts'
-import { withSchemaEngine } from '../src/store/schema-engine.ts'
+import { migrationList, NO_FILTERS, readMigrations } from '../src/store/sql/migrations.ts'
+import { createPGliteAdapter } from '../src/store/sql/pglite-adapter.ts'
+import { withSchemaEngine } from '../src/store/sql/schema-engine.ts'
 
 // Writes the step from the existing migrations to prisma/schema.prisma as a new migration. Nothing but memory is touched to find it.
 const [name] = process.argv.slice(2)

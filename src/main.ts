@@ -1,5 +1,5 @@
 import { createApp } from './app.ts'
-import { type Config, ConfigError, loadConfig, readEnvironment } from './config.ts'
+import { type Config, ConfigError, loadConfig, readEnvironment } from './config/config.ts'
 
 const config = configOrExit()
 const app = await createApp(config)

@@ -2,15 +2,24 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, it } from 'vitest'
 
-/** The layers of the house, from the top; a file imports from its own layer and from those below. */
-const LAYERS = [['main'], ['app'], ['graphql', 'http'], ['auth'], ['oauth'], ['store'], ['base']]
+/** The layers of the house, from the top; a file imports from its own folder and from the layers below. */
+const LAYERS = [
+  ['main'],
+  ['cli'],
+  ['app'],
+  ['http', 'graphql', 'jobs'],
+  ['flows', 'services'],
+  ['sessions'],
+  ['gateway'],
+  ['accounts'],
+  ['atproto', 'audit'],
+  ['store'],
+  ['config'],
+  ['platform'],
+]
 
-/** Files beside the folders. Whatever is not named here is a base that everyone may use. */
-const layerOf = (file: string) => {
-  const [first = '', ...rest] = file.split('/')
-  if (rest.length > 0) return first
-  return file === 'main.ts' ? 'main' : file === 'app.ts' ? 'app' : 'base'
-}
+/** The folder of a file, or its name where it stands beside the folders. */
+const layerOf = (file: string) => file.split('/')[0]?.replace(/\.ts$/, '') ?? ''
 const rank = (layer: string) => LAYERS.findIndex((layers) => layers.includes(layer))
 
 const imports = globSync('**/*.ts', { cwd: 'src', exclude: ['**/generated/**'] }).flatMap((file) =>
@@ -22,6 +31,12 @@ const imports = globSync('**/*.ts', { cwd: 'src', exclude: ['**/generated/**'] }
 it('sees the imports', () => {
   expect(imports.length).toBeGreaterThan(100)
   expect(imports).toContainEqual({ file: 'app.ts', target: 'http/routes.ts' })
+})
+
+it('gives every folder a layer', () => {
+  const layers = new Set(imports.flatMap(({ file, target }) => [layerOf(file), layerOf(target)]))
+  layers.delete('sandbox')
+  expect([...layers].filter((layer) => rank(layer) < 0)).toEqual([])
 })
 
 it('imports run one way', () => {

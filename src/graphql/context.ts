@@ -1,9 +1,9 @@
-import { authenticate } from '../auth/authenticate.ts'
-import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
-import type { Gateway } from '../auth/gateway.ts'
-import { requireNotReplaced } from '../auth/still-active.ts'
-import type { Viewer } from '../auth/viewer.ts'
-import { GatewayError } from '../errors.ts'
+import type { Gateway } from '../gateway.ts'
+import { GatewayError } from '../platform/errors.ts'
+import { authenticate } from '../sessions/authenticate.ts'
+import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
+import { requireNotReplaced } from '../sessions/still-active.ts'
+import type { Viewer } from '../sessions/viewer.ts'
 
 /** What every resolver is given. */
 export type Context = {

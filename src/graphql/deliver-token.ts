@@ -1,6 +1,6 @@
-import { cookieMaxAge } from '../auth/session-lifetime.ts'
-import { formatSessionToken, type SessionToken } from '../auth/session-token.ts'
-import { findSession, type ViewerSession } from '../auth/viewer.ts'
+import { cookieMaxAge } from '../sessions/lifetime.ts'
+import { formatSessionToken, type SessionToken } from '../sessions/token.ts'
+import { findSession, type ViewerSession } from '../sessions/viewer.ts'
 import { type Context, unauthenticated } from './context.ts'
 
 /** A session that came into a client's hands. The token is null where it went out as a cookie, or not at all. */

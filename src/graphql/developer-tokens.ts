@@ -1,5 +1,5 @@
-import { developerTokensOf, PREFIX_LENGTH, revokeDeveloperToken } from '../auth/developer-token.ts'
-import { parseScope } from '../oauth/scope.ts'
+import { parseScope } from '../atproto/scope.ts'
+import { developerTokensOf, PREFIX_LENGTH, revokeDeveloperToken } from '../sessions/revoke-developer-token.ts'
 import { builder } from './builder.ts'
 import { actingViewer, signedInViewer } from './context.ts'
 

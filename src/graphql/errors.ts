@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { type ErrorCode, GatewayError } from '../errors.ts'
-import type { Logger } from '../logger.ts'
+import { type ErrorCode, GatewayError } from '../platform/errors.ts'
+import type { Logger } from '../platform/logger.ts'
 import type { ServerContext } from './context.ts'
 
 /** Outages answer with their own HTTP status, so that clients and proxies retry; all else is told inside the body. */

@@ -1,4 +1,4 @@
-import { exchange } from '../auth/exchange.ts'
+import { exchange } from '../flows/exchange.ts'
 import { builder } from './builder.ts'
 import { type Delivered, deliverToken, loadSession } from './deliver-token.ts'
 import { LinkedAccount } from './linked-account.ts'

@@ -1,5 +1,5 @@
-import { logout, logoutAll, logoutTo } from '../auth/logout.ts'
-import type { ViewerSession } from '../auth/viewer.ts'
+import { logout, logoutAll, logoutTo } from '../sessions/sign-out.ts'
+import type { ViewerSession } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
 import { actingViewer } from './context.ts'
 import { deliverToken } from './deliver-token.ts'

@@ -1,4 +1,4 @@
-import type { PdsOption as PdsOptionShape } from '../config-fields.ts'
+import type { PdsOption as PdsOptionShape } from '../config/fields.ts'
 import { builder } from './builder.ts'
 
 const PdsOption = builder.objectRef<PdsOptionShape>('PdsOption').implement({

@@ -1,5 +1,5 @@
 import { builder } from './builder.ts'
-import './authorization.ts'
+import './start-authorization.ts'
 import './current-user.ts'
 import './developer-tokens.ts'
 import './exchange.ts'

@@ -1,6 +1,6 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
-import type { Gateway } from '../auth/gateway.ts'
+import type { Gateway } from '../gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
 import { GRAPHIQL_TABS } from './graphiql-tabs.ts'

@@ -1,4 +1,4 @@
-import { SESSION_CHANGE_KINDS, type SessionChangeKind, sessionChanges } from '../auth/session-change.ts'
+import { SESSION_CHANGE_KINDS, type SessionChangeKind, sessionChanges } from '../sessions/changes.ts'
 import { builder } from './builder.ts'
 import { signedInViewer } from './context.ts'
 

@@ -1,4 +1,4 @@
-import { revokeSession, signedInSessions } from '../auth/session.ts'
+import { revokeSession, signedInSessions } from '../sessions/rows.ts'
 import { builder } from './builder.ts'
 import { actingViewer, signedInViewer } from './context.ts'
 

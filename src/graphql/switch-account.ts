@@ -1,4 +1,4 @@
-import { switchAccount } from '../auth/switch-account.ts'
+import { switchAccount } from '../sessions/switch.ts'
 import { builder } from './builder.ts'
 import { actingViewer } from './context.ts'
 import { type Delivered, deliverToken } from './deliver-token.ts'

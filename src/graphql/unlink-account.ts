@@ -1,4 +1,4 @@
-import { unlinkAccount } from '../auth/unlink-account.ts'
+import { unlinkAccount } from '../sessions/unlink.ts'
 import { builder } from './builder.ts'
 import { actingViewer } from './context.ts'
 

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { ClientRequest } from '../auth/client-request.ts'
+import type { ClientRequest } from '../sessions/client-request.ts'
 import type { Cookies } from './cookies.ts'
 
 /** Longer ones are cut: the text is the client's to choose, and is stored. */

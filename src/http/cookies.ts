@@ -1,8 +1,8 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
-import { DAY } from '../clock.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { DAY } from '../platform/clock.ts'
+import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
 
 /** The longest that browsers keep a cookie, in seconds. */
 const CLIENT_COOKIE_MAX_AGE = (400 * DAY) / 1000

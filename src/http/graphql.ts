@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ClientCookies, ClientRequest } from '../auth/client-request.ts'
+import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
 import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
 import { noStore } from './respond.ts'

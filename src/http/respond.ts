@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../platform/errors.ts'
 
 /** Marks an answer as nobody's to keep: it holds a one-time thing, or depends on a cookie. */
 export function noStore(reply: FastifyReply): FastifyReply {

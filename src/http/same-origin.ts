@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { GatewayError } from '../errors.ts'
+import { GatewayError } from '../platform/errors.ts'
 
 /**
  * Refuses a change that another site makes with the user's cookies (CSRF). Browsers name the origin of every POST; the ones that

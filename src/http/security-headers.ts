@@ -1,5 +1,5 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Headers for every answer: our own scripts and styles, images from anywhere (avatars), no frames. */
 export function pagePolicy({ secure }: Pick<Config, 'secure'>): FastifyHelmetOptions {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { ConfigError, type Environment } from '../config.ts'
-import { wholeNumber } from '../config-fields.ts'
+import { ConfigError, type Environment } from '../config/config.ts'
+import { wholeNumber } from '../config/fields.ts'
 import type { Network } from './network.ts'
 
 /** What the sandbox itself can be told, and the environment that it gives to its gateway. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { sweep } from '../../src/auth/housekeeping.ts'
-import { newId } from '../../src/auth/session-token.ts'
+import { sweep } from '../../src/jobs/housekeeping.ts'
+import { newId } from '../../src/platform/random.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import { LogoutDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
 import { addAccount, currentUserOf, dataOf, switcherOf, switchTo } from '../support/flows.ts'

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { sweep } from '../../src/auth/housekeeping.ts'
+import { sweep } from '../../src/jobs/housekeeping.ts'
 import {
   LogoutAllDocument,
   LogoutDocument,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
-import { GrantLost } from '../../src/oauth/credential.ts'
+import { GrantLost } from '../../src/atproto/grants/grants.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import {
   CurrentUserDocument,

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, inject } from 'vitest'
-import type { Environment } from '../../src/config.ts'
+import type { Environment } from '../../src/config/config.ts'
 import { launchChromium } from './chromium.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { storesAreThere } from './suite.ts'

@@ -1,6 +1,6 @@
 import { JoseKey } from '@atproto/oauth-client-node'
-import type { Gateway } from '../../src/auth/gateway.ts'
-import type { Grant } from '../../src/oauth/authorization.ts'
+import type { Grant } from '../../src/atproto/authorization.ts'
+import type { Gateway } from '../../src/gateway.ts'
 
 type Parts = Pick<Gateway, 'db' | 'sealer' | 'clients'>
 

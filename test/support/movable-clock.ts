@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts'
+import type { Clock } from '../../src/platform/clock.ts'
 
 /** A clock that goes on by itself and can be moved ahead. */
 export type MovableClock = Clock & { advance(ms: number): void }

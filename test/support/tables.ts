@@ -1,4 +1,4 @@
-import type { PrismaClient } from '../../src/store/generated/client.ts'
+import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
 
 /** How many rows each table has: what a refused flow must leave as it was. */
 export async function countRows(db: PrismaClient) {

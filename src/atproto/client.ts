@@ -1,0 +1,116 @@
+import {
+  buildAtprotoLoopbackClientMetadata,
+  JoseKey,
+  Keyset,
+  NodeOAuthClient,
+  type NodeSavedSessionStore,
+  type NodeSavedStateStore,
+  type OAuthAuthorizationServerMetadata,
+  type OAuthClientMetadataInput,
+  type OAuthProtectedResourceMetadata,
+  type RuntimeLock,
+} from '@atproto/oauth-client-node'
+import { LRUCache } from 'lru-cache'
+import type { Config } from '../config/config.ts'
+import { MINUTE } from '../platform/clock.ts'
+import type { IdentityResolver } from './identity.ts'
+import { createSafeFetch } from './safe-fetch.ts'
+import { formatScope } from './scope.ts'
+
+/** The path of the OAuth redirect URI. */
+export const CALLBACK_PATH = '/auth/callback'
+/** The path of the client metadata document; with the public URL it is the client id. */
+export const CLIENT_METADATA_PATH = '/oauth-client-metadata.json'
+/** The path of the public key set. */
+export const JWKS_PATH = '/.well-known/jwks.json'
+
+/** This gateway as an OAuth client of its users' authorization servers. */
+export interface OAuthClients {
+  /** What authorization servers read of this client (atproto OAuth, "Client ID Metadata Document"). */
+  readonly clientMetadata: OAuthClientMetadataInput
+  /** The public keys of the confidential client; empty for a public one (RFC 7517 §5). */
+  readonly jwks: { keys: readonly unknown[] }
+  /** Whether the client authenticates itself with a private key. Confidential clients get longer grants. */
+  readonly isConfidential: boolean
+  /** A client over the given stores, empty where none is given. Its state and session are its own; caches are shared. */
+  over(stores: Partial<ClientStores>): NodeOAuthClient
+}
+
+export type ClientStores = {
+  stateStore: NodeSavedStateStore
+  sessionStore: NodeSavedSessionStore
+  requestLock: RuntimeLock
+  /** Told when the library gives a session up, and why. */
+  onSessionDeleted: (did: string, cause: unknown) => Promise<void>
+}
+
+/**
+ * The library keys its session store by DID, so that two sessions of one account in one client would overwrite each
+ * other's grant. Hence a client object for each credential and each flow, over shared caches.
+ */
+export async function createOAuthClients(config: Config, identityResolver: IdentityResolver): Promise<OAuthClients> {
+  const keys = await Promise.all(config.oauth.privateKeys.map((key) => JoseKey.fromImportable(JSON.stringify(key))))
+  const keyset = keys.length === 0 ? undefined : new Keyset(keys)
+  const clientMetadata = clientMetadataOf(config)
+  const shared = {
+    clientMetadata,
+    ...(keyset === undefined ? {} : { keyset }),
+    identityResolver,
+    fetch: createSafeFetch({ allowInsecure: config.oauth.allowInsecurePds }),
+    allowHttp: config.oauth.allowInsecurePds,
+    authorizationServerMetadataCache: cache<OAuthAuthorizationServerMetadata>(),
+    protectedResourceMetadataCache: cache<OAuthProtectedResourceMetadata | null>(),
+    dpopNonceCache: cache<string>(),
+  }
+  return {
+    clientMetadata,
+    jwks: keyset?.publicJwks ?? { keys: [] },
+    isConfidential: keyset !== undefined,
+    over: (stores) => new NodeOAuthClient({ ...shared, ...emptyStores, ...stores }),
+  }
+}
+
+function clientMetadataOf(config: Config): OAuthClientMetadataInput {
+  const scope = formatScope([...config.oauth.requiredScopes, ...config.oauth.optionalScopes])
+  const redirectUri = `${config.publicUrl}${CALLBACK_PATH}`
+  if (!config.secure) return buildAtprotoLoopbackClientMetadata({ scope, redirect_uris: [redirectUri] })
+
+  const metadata = {
+    client_id: `${config.publicUrl}${CLIENT_METADATA_PATH}`,
+    client_name: config.oauth.clientName,
+    client_uri: config.publicUrl,
+    redirect_uris: [redirectUri],
+    scope,
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    application_type: 'web',
+    dpop_bound_access_tokens: true,
+  }
+  const authentication =
+    config.oauth.privateKeys.length === 0
+      ? { token_endpoint_auth_method: 'none' }
+      : {
+          token_endpoint_auth_method: 'private_key_jwt',
+          token_endpoint_auth_signing_alg: 'ES256',
+          jwks_uri: `${config.publicUrl}${JWKS_PATH}`,
+        }
+  // The library validates this input when a client is built; the literal types that it asks for here add nothing.
+  return { ...metadata, ...authentication } as OAuthClientMetadataInput
+}
+
+const emptyStores: ClientStores = {
+  stateStore: { get: () => undefined, set: () => undefined, del: () => undefined },
+  sessionStore: { get: () => undefined, set: () => undefined, del: () => undefined },
+  requestLock: (_name, work) => work(),
+  onSessionDeleted: async () => undefined,
+}
+
+/** Bounded and short-lived, shared by every client object. That a server has no metadata (null) is worth keeping too. */
+function cache<V>() {
+  const entries = new LRUCache<string, { value: V }>({ max: 1000, ttl: MINUTE })
+  return {
+    get: (key: string) => entries.get(key)?.value,
+    set: (key: string, value: V) => void entries.set(key, { value }),
+    del: (key: string) => void entries.delete(key),
+  }
+}

@@ -1,0 +1,115 @@
+import {
+  AtprotoHandleResolverNode,
+  CachedHandleResolver,
+  DidError,
+  DidResolverCached,
+  DidResolverCommon,
+  extractPdsUrl,
+  type HandleResolver,
+  isAtprotoDid,
+} from '@atproto/oauth-client-node'
+import { ensureValidHandle, InvalidHandleError, normalizeHandle } from '@atproto/syntax'
+import {
+  AtprotoIdentityResolver,
+  IdentityResolverError,
+  type IdentityResolver as LibraryResolver,
+} from '@atproto-labs/identity-resolver'
+import type { Config } from '../config/config.ts'
+import { GatewayError } from '../platform/errors.ts'
+import { createHandleService } from './handle-service.ts'
+import { createSafeFetch } from './safe-fetch.ts'
+
+export type IdentityResolver = LibraryResolver
+
+/** Who an account is and where it lives, by its DID document. */
+export type Identity = { did: string; handle: string; pdsUrl: string }
+
+/** Looks accounts up. */
+export interface Identities {
+  readonly resolver: IdentityResolver
+  /**
+   * Checks what a person typed and finds the account: a handle (an `@` before it is forgiven) or a DID.
+   * Gives the text to begin an authorization with.
+   * @throws GatewayError INVALID_HANDLE, HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
+   */
+  find(input: string): Promise<string>
+  /** The account's identity as it is now, past every cache. */
+  lookUp(did: string): Promise<Identity>
+}
+
+export function createIdentities(config: Config): Identities {
+  const { allowInsecurePds, plcDirectoryUrl, handleResolverUrl } = config.oauth
+  const fetch = createSafeFetch({ allowInsecure: allowInsecurePds })
+  const didResolver = new DidResolverCached(
+    new DidResolverCommon({
+      fetch,
+      allowHttp: allowInsecurePds,
+      ...(plcDirectoryUrl === null ? {} : { plcDirectoryUrl }),
+    }),
+  )
+  const handleResolver: HandleResolver = new CachedHandleResolver(
+    handleResolverUrl === null ? new AtprotoHandleResolverNode() : createHandleService(handleResolverUrl, fetch),
+  )
+  const resolver = new AtprotoIdentityResolver(didResolver, handleResolver)
+
+  return {
+    resolver,
+
+    async find(input) {
+      const account = parseAccountInput(input)
+      try {
+        // Past the caches, which it fills: whoever signs in just after moving to another server is sent to the right one.
+        const fresh = { noCache: true }
+        const did = isAtprotoDid(account) ? account : await handleResolver.resolve(account, fresh)
+        if (did === null) throw handleNotFound(account)
+        await resolver.resolve(did, fresh)
+        await resolver.resolve(account)
+        return account
+      } catch (error) {
+        throw asLookUpError(error, account)
+      }
+    },
+
+    async lookUp(did) {
+      const { handle, didDoc } = await resolver.resolve(did, { noCache: true })
+      return { did, handle, pdsUrl: extractPdsUrl(didDoc).origin }
+    },
+  }
+}
+
+/** A DID or a normalized handle. Copied handles often carry an `@`, spaces or invisible direction marks. */
+function parseAccountInput(input: string): string {
+  const text = input.replace(/[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, '').replace(/^@/, '')
+  if (isAtprotoDid(text)) return text
+  try {
+    ensureValidHandle(text)
+    return normalizeHandle(text)
+  } catch (error) {
+    if (!(error instanceof InvalidHandleError)) throw error
+    throw new GatewayError(
+      'INVALID_HANDLE',
+      `${quoted(input)} is not a handle. A handle looks like alice.example.com.`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function asLookUpError(error: unknown, account: string): unknown {
+  if (error instanceof GatewayError) return error
+  const unknownDid = error instanceof DidError && (error.status === 404 || error.status === 410)
+  if (unknownDid || error instanceof IdentityResolverError) return handleNotFound(account, error)
+  return new GatewayError('SERVICE_UNAVAILABLE', `${account} cannot be looked up right now. Try again in a moment.`, {
+    cause: error,
+  })
+}
+
+function handleNotFound(account: string, cause?: unknown): GatewayError {
+  return new GatewayError('HANDLE_NOT_FOUND', `No account was found for ${account}. Check the spelling.`, { cause })
+}
+
+/** Bad input repeated in a message: short, and visibly a quotation. */
+function quoted(input: string): string {
+  return JSON.stringify(input.length > 80 ? `${input.slice(0, 80)}…` : input)
+}

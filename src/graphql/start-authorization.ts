@@ -1,0 +1,126 @@
+import { bindToChallenge, bindToCookie, type ClientBinding, newClientCookie } from '../flows/client-binding.ts'
+import type { FlowReturn, StartedFlow } from '../flows/start.ts'
+import { startAddAccount, startDeveloperToken, startScopeUpgrade } from '../flows/start-from-session.ts'
+import { GatewayError } from '../platform/errors.ts'
+import type { Viewer } from '../sessions/viewer.ts'
+import { builder } from './builder.ts'
+import { actingViewer, type Context } from './context.ts'
+
+const StartAuthorizationPayload = builder.objectRef<StartedFlow>('StartAuthorizationPayload').implement({
+  description: 'A flow that has begun.',
+  fields: (t) => ({
+    authUrl: t.exposeString('authUrl', {
+      description: "Where the client sends the user: the authorization server's page.",
+    }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when the flow can be finished.' }),
+  }),
+})
+
+const RETURN_TO =
+  'Where the flow returns to: a path on the frontend or, with an exchangeChallenge, an http URL on 127.0.0.1 or [::1].'
+const EXCHANGE_CHALLENGE =
+  'For clients without cookies: the S256 hash (base64url) of the verifier that will be given to exchangeToken.'
+
+const StartAddAccountInput = builder.inputType('StartAddAccountInput', {
+  description: 'Which account to link, and where to return to.',
+  fields: (t) => ({
+    handle: t.string({ required: true, description: 'The handle or DID of the account to add.' }),
+    returnTo: t.string({ required: false, description: RETURN_TO }),
+    exchangeChallenge: t.string({ required: false, description: EXCHANGE_CHALLENGE }),
+  }),
+})
+
+builder.mutationField('startAddAccount', (t) =>
+  t.field({
+    type: StartAuthorizationPayload,
+    description: 'Begin an authorization (prompt=login) that links another account to this session group.',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: StartAddAccountInput, required: true }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = await actingViewer(context)
+      const { handle } = input
+      return startAddAccount(context.gateway, { viewer, handle, ...returnOfSession(context, viewer, input) })
+    },
+  }),
+)
+
+const StartScopeUpgradeInput = builder.inputType('StartScopeUpgradeInput', {
+  description: 'Which scopes to add, and where to return to.',
+  fields: (t) => ({
+    scopes: t.stringList({
+      required: true,
+      description:
+        "Scopes to add; those already granted are kept. Each must be one that the gateway's client metadata declares.",
+    }),
+    returnTo: t.string({ required: false, description: RETURN_TO }),
+    exchangeChallenge: t.string({ required: false, description: EXCHANGE_CHALLENGE }),
+  }),
+})
+
+builder.mutationField('startScopeUpgrade', (t) =>
+  t.field({
+    type: StartAuthorizationPayload,
+    description: 'Begin an authorization that replaces this session by one with more scopes.',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: StartScopeUpgradeInput, required: true }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = await actingViewer(context)
+      const { scopes } = input
+      return startScopeUpgrade(context.gateway, { viewer, scopes, ...returnOfSession(context, viewer, input) })
+    },
+  }),
+)
+
+const StartDeveloperTokenInput = builder.inputType('StartDeveloperTokenInput', {
+  description: 'What the token is for and how long it lasts, and where to return to.',
+  fields: (t) => ({
+    name: t.string({ required: false, description: 'To tell the tokens apart.' }),
+    expiresInDays: t.int({
+      required: false,
+      description:
+        'Default 90, at most 365 (unless configured otherwise), never past the OAuth refresh lifetime; 0 asks for the longest allowed.',
+    }),
+    returnTo: t.string({ required: false, description: RETURN_TO }),
+    exchangeChallenge: t.string({ required: false, description: EXCHANGE_CHALLENGE }),
+  }),
+})
+
+builder.mutationField('startDeveloperToken', (t) =>
+  t.field({
+    type: StartAuthorizationPayload,
+    description: 'Begin an authorization that creates a developer token with OAuth credentials of its own.',
+    authScopes: { signedIn: true },
+    args: { input: t.arg({ type: StartDeveloperTokenInput, required: true }) },
+    resolve: async (_root, { input }, context) => {
+      const viewer = await actingViewer(context)
+      const { name = null, expiresInDays = null, returnTo = null, exchangeChallenge = null } = input
+      const binding = bindingOf(context, viewer, exchangeChallenge)
+      return startDeveloperToken(context.gateway, { viewer, name, expiresInDays, returnTo, binding })
+    },
+  }),
+)
+
+type ReturnInput = { returnTo?: string | null | undefined; exchangeChallenge?: string | null | undefined }
+
+/**
+ * How a flow returns that makes a session of the viewer's group. It is held the way the viewer holds its own: a script that could turn a
+ * cookie into a token that it can read would be as good as one that reads the cookie.
+ */
+function returnOfSession(context: Context, viewer: Viewer, input: ReturnInput): FlowReturn {
+  const { returnTo = null, exchangeChallenge = null } = input
+  if (viewer.via === 'cookie' && exchangeChallenge !== null) {
+    throw new GatewayError('BAD_USER_INPUT', 'exchangeChallenge is for clients without cookies. Leave it out.')
+  }
+  return { returnTo, binding: bindingOf(context, viewer, exchangeChallenge) }
+}
+
+/** Binds the flow to the client that begins it: by the challenge that it gives, else by the client cookie of its browser. */
+function bindingOf({ clientRequest, cookies }: Context, { via }: Viewer, challenge: string | null): ClientBinding {
+  if (challenge !== null) return bindToChallenge(challenge)
+  if (via === 'bearer') {
+    throw new GatewayError('BAD_USER_INPUT', 'A client without cookies must give an exchangeChallenge.')
+  }
+  const clientCookie = clientRequest.clientCookie ?? newClientCookie()
+  cookies.setClient(clientCookie)
+  return bindToCookie(clientCookie)
+}

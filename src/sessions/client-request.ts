@@ -1,0 +1,18 @@
+import type { ClientInfo } from '../audit/audit.ts'
+import type { RequestCredentials } from './authenticate.ts'
+
+/** What the gateway reads of a request, whichever way it came in. */
+export type ClientRequest = RequestCredentials & {
+  /** The id under which the log has this request. */
+  id: string
+  clientCookie: string | null
+  client: ClientInfo
+}
+
+/** Writes the gateway's two cookies to an answer. */
+export interface ClientCookies {
+  /** @param maxAge in seconds */
+  setSession(sessionToken: string, maxAge: number): void
+  clearSession(): void
+  setClient(clientCookie: string): void
+}

@@ -1,0 +1,123 @@
+import {
+  isDriverAdapterError,
+  type SqlMigrationAwareDriverAdapterFactory,
+  type SqlQuery,
+} from '@prisma/driver-adapter-utils'
+import { serviceUnavailable } from '../../platform/errors.ts'
+import type { PrismaClient } from './generated/client.ts'
+
+/** Told of every SQL statement, for tests and benchmarks that count them. */
+export type QueryListener = (sql: string) => void
+
+const OUTAGE_CODE = 'DATABASE_OUTAGE'
+
+/** Thrown underneath Prisma. Prisma makes an error of its own of it, and keeps nothing but the message and the code. */
+class Outage extends Error {
+  readonly code = OUTAGE_CODE
+}
+
+/** Tells a driver's outages apart from what the database says, where they arise: in every query and every transaction. */
+export function watchAdapter(
+  factory: SqlMigrationAwareDriverAdapterFactory,
+  onQuery: QueryListener = () => undefined,
+): SqlMigrationAwareDriverAdapterFactory {
+  return watch(factory, onQuery)
+}
+
+/** What the driver is asked to do; each of them goes over the connection. */
+const OPERATIONS = new Set<string | symbol>([
+  'connect',
+  'connectToShadowDb',
+  'queryRaw',
+  'executeRaw',
+  'executeScript',
+  'startTransaction',
+  'commit',
+  'rollback',
+])
+
+function watch<T extends object>(target: T, onQuery: QueryListener): T {
+  return new Proxy(target, {
+    get(object, name) {
+      const member: unknown = Reflect.get(object, name, object)
+      if (typeof member !== 'function') return member
+      if (!OPERATIONS.has(name)) return member.bind(object)
+      return async (...args: unknown[]) => {
+        if (name === 'queryRaw' || name === 'executeRaw') onQuery((args[0] as SqlQuery).sql)
+        try {
+          const result: unknown = await Reflect.apply(member, object, args)
+          return opensConnection(name) ? watch(result as object, onQuery) : result
+        } catch (error) {
+          throw isOutage(error) ? new Outage(String(error), { cause: error }) : error
+        }
+      }
+    },
+  })
+}
+
+/** What these give is itself something that queries. */
+function opensConnection(name: string | symbol): boolean {
+  return name === 'connect' || name === 'connectToShadowDb' || name === 'startTransaction'
+}
+
+const OUTAGE_KINDS = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+  'TlsConnectionError',
+])
+
+/** SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, timeout). */
+const OUTAGE_STATES = /^(08|53|57)/
+
+/** Drivers throw adapter errors for what the database says, and bare errors when there is nobody left to say anything. */
+function isOutage(error: unknown): boolean {
+  if (error instanceof Outage) return false
+  if (!isDriverAdapterError(error)) return true
+  const { cause } = error
+  return OUTAGE_KINDS.has(cause.kind) || OUTAGE_STATES.test(cause.originalCode ?? '')
+}
+
+/** The client over a watched adapter: what it rejects with in an outage is SERVICE_UNAVAILABLE, and no caller takes it for else. */
+export function translateOutages(prisma: PrismaClient): PrismaClient {
+  const extended = prisma.$extends({
+    query: { $allOperations: ({ args, query }) => translating(() => query(args)) },
+  })
+  return new Proxy(extended as unknown as PrismaClient, {
+    get(client, name) {
+      const member: unknown = Reflect.get(client, name, client)
+      if (name !== '$transaction' || typeof member !== 'function') return member
+      return translatingTransaction((...args) => Reflect.apply(member, client, args))
+    },
+  })
+}
+
+/** Prisma's for whatever befalls a transaction. Of one whose work never began it means that no connection was free in time. */
+const TRANSACTION_ERROR = 'P2028'
+
+function translatingTransaction(transaction: (...args: unknown[]) => Promise<unknown>) {
+  return (work: unknown, ...options: unknown[]) => {
+    let hasBegun = false
+    const noting = (run: CallableFunction) => (client: unknown) => {
+      hasBegun = true
+      return run(client)
+    }
+    return translating(
+      () => transaction(typeof work === 'function' ? noting(work) : work, ...options),
+      (error) => !hasBegun && hasCode(error, TRANSACTION_ERROR),
+    )
+  }
+}
+
+async function translating<T>(work: () => Promise<T>, isOutageToo = (_error: unknown) => false): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw hasCode(error, OUTAGE_CODE) || isOutageToo(error) ? serviceUnavailable('database', error) : error
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -1,0 +1,142 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { ConfigError, type Environment, loadConfig, SETTINGS } from '../../src/config/config.ts'
+
+const key = `k1:${randomBytes(32).toString('base64url')}`
+
+function problemsOf(env: Environment): readonly string[] {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+/** The settings that the problems name, each once. */
+const namesIn = (problems: readonly string[]) => [...new Set(problems.map((problem) => problem.split(':')[0]))].sort()
+
+function privateKeySet(...ids: string[]): string {
+  const keys = ids.map((kid) => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    return { ...privateKey.export({ format: 'jwk' }), kid }
+  })
+  return JSON.stringify({ keys })
+}
+
+describe('loadConfig', () => {
+  it('needs nothing: the embedded stores, a loopback client, the portal as frontend', () => {
+    const config = loadConfig({})
+    expect(config.publicUrl).toBe('http://127.0.0.1:4000')
+    expect(config.frontendUrl).toBe(config.publicUrl)
+    expect(config.secure).toBe(false)
+    expect(config.database).toEqual({ kind: 'embedded', dataDir: '.data' })
+    expect(config.redisUrl).toBeNull()
+    expect(config.oauth.requiredScopes).toEqual(['atproto'])
+    expect(Object.isFrozen(config)).toBe(true)
+  })
+
+  it('derives the public URL from the port', () => {
+    expect(loadConfig({ PORT: '4123' }).publicUrl).toBe('http://127.0.0.1:4123')
+  })
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(loadConfig({ PORT: '', DATABASE_URL: ' ' })).toEqual(loadConfig({}))
+  })
+
+  it('reads a production configuration', () => {
+    const config = loadConfig({
+      PUBLIC_URL: 'https://auth.example.com/',
+      FRONTEND_URL: 'https://app.example.com',
+      CORS_ORIGINS: 'https://admin.example.com, https://app.example.com',
+      DATABASE_URL: 'postgresql://u:p@db/atgate',
+      REDIS_URL: 'rediss://cache:6379',
+      ENCRYPTION_KEYS: key,
+      OAUTH_PRIVATE_KEYS: privateKeySet('a', 'b'),
+      OAUTH_SCOPE: 'atproto  transition:generic',
+      OAUTH_OPTIONAL_SCOPES: 'transition:generic repo:com.example.note',
+      TRUST_PROXY: '10.0.0.0/8, 127.0.0.1',
+      ACCOUNT_CREATION: 'on',
+      PDS_OPTIONS: '[{"name":"Example","url":"https://pds.example.com","recommended":true}]',
+    })
+    expect(config.secure).toBe(true)
+    expect(config.allowedOrigins).toEqual([
+      'https://auth.example.com',
+      'https://app.example.com',
+      'https://admin.example.com',
+    ])
+    expect(config.oauth.requiredScopes).toEqual(['atproto', 'transition:generic'])
+    expect(config.oauth.optionalScopes).toEqual(['repo:com.example.note'])
+    expect(config.oauth.privateKeys.map((jwk) => jwk.kid)).toEqual(['a', 'b'])
+    expect(config.trustProxy).toEqual(['10.0.0.0/8', '127.0.0.1'])
+    expect(config.pdsOptions).toEqual([
+      { name: 'Example', url: 'https://pds.example.com', recommended: true, description: null, infoUrl: null },
+    ])
+  })
+
+  it('names every mistake at once', () => {
+    const problems = problemsOf({
+      PUBLIC_URL: 'http://auth.example.com/path',
+      PORT: 'eighty',
+      CORS_ORIGINS: 'https://fine.example, nonsense',
+      DATABASE_URL: 'mysql://u:hunter2@db',
+      ENCRYPTION_KEYS: 'k1:tooshort-and-secret',
+      OAUTH_PRIVATE_KEYS: '{"keys":[{"kty":"RSA"}]}',
+      OAUTH_SCOPE: 'transition:generic nonsense',
+      ACCOUNT_CREATION: 'perhaps',
+      PDS_OPTIONS: 'not json',
+      SESSION_DAYS: '0',
+      LOG_LEVEL: 'loud',
+    })
+    expect(namesIn(problems)).toEqual([
+      'ACCOUNT_CREATION',
+      'CORS_ORIGINS',
+      'DATABASE_URL',
+      'ENCRYPTION_KEYS',
+      'LOG_LEVEL',
+      'OAUTH_PRIVATE_KEYS',
+      'OAUTH_SCOPE',
+      'PDS_OPTIONS',
+      'PORT',
+      'PUBLIC_URL',
+      'SESSION_DAYS',
+    ])
+  })
+
+  it('repeats no secret in what it says', () => {
+    const said = problemsOf({ DATABASE_URL: 'mysql://u:hunter2@db', ENCRYPTION_KEYS: 'k1:tooshort-and-secret' }).join()
+    expect(said).not.toContain('hunter2')
+    expect(said).not.toContain('tooshort-and-secret')
+  })
+
+  it.each([
+    ['http on a public name', { PUBLIC_URL: 'http://auth.example.com' }, 'PUBLIC_URL'],
+    ['localhost', { PUBLIC_URL: 'http://localhost:4000' }, 'PUBLIC_URL'],
+    ['a frontend on localhost beside 127.0.0.1', { FRONTEND_URL: 'http://localhost:5173' }, 'FRONTEND_URL'],
+    [
+      'an http frontend of an https gateway',
+      { PUBLIC_URL: 'https://a.example', FRONTEND_URL: 'http://b.example' },
+      'FRONTEND_URL',
+    ],
+    ['a database without encryption keys', { DATABASE_URL: 'postgres://db/x' }, 'ENCRYPTION_KEYS'],
+    ['two encryption keys of one id', { ENCRYPTION_KEYS: `${key},${key}` }, 'ENCRYPTION_KEYS'],
+    ['client keys on a loopback client', { OAUTH_PRIVATE_KEYS: privateKeySet('a') }, 'OAUTH_PRIVATE_KEYS'],
+    [
+      'two client keys of one kid',
+      { PUBLIC_URL: 'https://a.example', OAUTH_PRIVATE_KEYS: privateKeySet('a', 'a') },
+      'OAUTH_PRIVATE_KEYS',
+    ],
+    ['a scope without atproto', { OAUTH_SCOPE: 'transition:generic' }, 'OAUTH_SCOPE'],
+    ['a path that leaves the frontend', { NEW_ACCOUNT_PATH: '//evil.example' }, 'NEW_ACCOUNT_PATH'],
+  ])('refuses %s', (_what, env, name) => {
+    expect(namesIn(problemsOf(env))).toEqual([name])
+  })
+})
+
+it('docs/configuration.md explains every setting', async () => {
+  const text = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+  const explained = [...text.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => String(name))
+  expect(explained.toSorted()).toEqual(SETTINGS.toSorted())
+})

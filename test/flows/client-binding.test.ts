@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import {
+  bindToChallenge,
+  bindToCookie,
+  isProvenBy,
+  mayReturnThrough,
+  newClientCookie,
+} from '../../src/flows/client-binding.ts'
+import { GatewayError } from '../../src/platform/errors.ts'
+
+const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+// RFC 7636, appendix B.
+const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
+
+describe('a flow bound to a cookie', () => {
+  const cookie = newClientCookie()
+  const binding = bindToCookie(cookie)
+
+  it('keeps no cookie, only its hash', () => {
+    expect(JSON.stringify(binding)).not.toContain(cookie)
+  })
+
+  it('returns through, and is proven by, the browser that holds the cookie and no other', () => {
+    expect(mayReturnThrough(binding, cookie)).toBe(true)
+    expect(mayReturnThrough(binding, newClientCookie())).toBe(false)
+    expect(mayReturnThrough(binding, null)).toBe(false)
+    expect(isProvenBy(binding, { clientCookie: cookie, verifier: null })).toBe(true)
+    expect(isProvenBy(binding, { clientCookie: newClientCookie(), verifier: cookie })).toBe(false)
+    expect(isProvenBy(binding, { clientCookie: null, verifier: null })).toBe(false)
+  })
+})
+
+describe('a flow bound to a challenge', () => {
+  const binding = bindToChallenge(challenge)
+
+  it('returns through any browser, but is proven by the verifier alone', () => {
+    expect(mayReturnThrough(binding, null)).toBe(true)
+    expect(isProvenBy(binding, { clientCookie: null, verifier })).toBe(true)
+    expect(isProvenBy(binding, { clientCookie: verifier, verifier: null })).toBe(false)
+    expect(isProvenBy(binding, { clientCookie: null, verifier: challenge })).toBe(false)
+    expect(isProvenBy(binding, { clientCookie: null, verifier: '' })).toBe(false)
+  })
+
+  it.each(['', 'short', `${challenge}=`, `${challenge}x`, createHash('sha256').update('x').digest('hex')])(
+    'refuses %j as a challenge',
+    (text) => {
+      expect(() => bindToChallenge(text)).toThrow(GatewayError)
+    },
+  )
+})

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { resolveReturnTo, withOutcome } from '../../src/flows/return-to.ts'
+import { GatewayError } from '../../src/platform/errors.ts'
+
+const frontendUrl = 'https://app.example.com'
+const cookie = { kind: 'cookie', hash: 'h' } as const
+const challenge = { kind: 'challenge', challenge: 'c' } as const
+
+describe('resolveReturnTo', () => {
+  it.each([
+    [null, 'https://app.example.com/'],
+    ['/', 'https://app.example.com/'],
+    ['/settings?tab=accounts#top', 'https://app.example.com/settings?tab=accounts#top'],
+    ['/a/../b', 'https://app.example.com/b'],
+    ['/@alice.example.com', 'https://app.example.com/@alice.example.com'],
+    ['/x//evil.example', 'https://app.example.com/x//evil.example'],
+  ])('takes %j', (returnTo, url) => {
+    expect(resolveReturnTo({ returnTo, frontendUrl, binding: cookie })).toBe(url)
+  })
+
+  it.each([
+    '',
+    'settings',
+    'https://evil.example',
+    'https://app.example.com/settings',
+    '//evil.example',
+    '/\\evil.example',
+    '\\\\evil.example',
+    '/\t/evil.example',
+    '/\n/evil.example',
+    '/a\\..\\..\\evil',
+    'javascript:alert(1)',
+    'http://127.0.0.1:9999/done',
+    '///evil.example',
+    ' //evil.example',
+  ])('refuses %j from a browser', (returnTo) => {
+    expect(() => resolveReturnTo({ returnTo, frontendUrl, binding: cookie })).toThrow(GatewayError)
+  })
+
+  it.each(['http://127.0.0.1:9999/done', 'http://[::1]:8080/'])(
+    'takes %s from a client with a challenge',
+    (returnTo) => {
+      expect(resolveReturnTo({ returnTo, frontendUrl, binding: challenge })).toBe(returnTo)
+    },
+  )
+
+  it.each([
+    'http://localhost:9999/',
+    'https://127.0.0.1/',
+    'http://127.0.0.1.evil.example/',
+    'http://127.0.0.1@evil.example/',
+    'http://user@127.0.0.1/',
+    'http://10.0.0.1/',
+    '//127.0.0.1/',
+  ])('refuses %s even then', (returnTo) => {
+    expect(() => resolveReturnTo({ returnTo, frontendUrl, binding: challenge })).toThrow(GatewayError)
+  })
+})
+
+describe('withOutcome', () => {
+  it('keeps what the address had, and puts the outcome before the fragment', () => {
+    expect(withOutcome('https://app.example.com/a?x=1#y', { exchange_token: 't' })).toBe(
+      'https://app.example.com/a?x=1&exchange_token=t#y',
+    )
+  })
+
+  it('replaces an outcome that was there before', () => {
+    expect(withOutcome('https://app.example.com/?auth_error=failed', { auth_error: 'expired' })).toBe(
+      'https://app.example.com/?auth_error=expired',
+    )
+  })
+})

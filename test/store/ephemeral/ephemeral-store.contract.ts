@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EphemeralStore } from '../../../src/store/ephemeral/ephemeral-store.ts'
+
+/** A store under test: two clients of it, as two replicas have, and a way to let time pass. */
+export type Harness = {
+  store: EphemeralStore
+  other: EphemeralStore
+  advance(ms: number): Promise<void>
+  close(): Promise<void>
+}
+
+const TTL = { ttlMs: 10_000 }
+const LOCK = { ttlMs: 5000, waitMs: 2000 }
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** What every ephemeral store must do. */
+export function ephemeralStoreContract(open: () => Promise<Harness>): void {
+  let harness: Harness
+  let store: EphemeralStore
+  let other: EphemeralStore
+  let serial = 0
+  const newKey = () => `key-${++serial}`
+
+  beforeAll(async () => {
+    harness = await open()
+    store = harness.store
+    other = harness.other
+  })
+  afterAll(() => harness.close())
+
+  describe('values', () => {
+    it('are null until set, and seen by every client', async () => {
+      const key = newKey()
+      expect(await store.get(key)).toBeNull()
+      await store.set(key, 'value', TTL)
+      expect(await other.get(key)).toBe('value')
+      await other.set(key, 'other', TTL)
+      expect(await store.get(key)).toBe('other')
+    })
+
+    it('expire, each after its own time', async () => {
+      const [short, long] = [newKey(), newKey()]
+      await store.set(short, 'short', { ttlMs: 1000 })
+      await store.set(long, 'long', { ttlMs: 60_000 })
+      await harness.advance(1001)
+      expect(await store.get(short)).toBeNull()
+      expect(await store.take(short)).toBeNull()
+      expect(await store.get(long)).toBe('long')
+    })
+
+    it('live anew from when they are set anew', async () => {
+      const key = newKey()
+      await store.set(key, 'first', { ttlMs: 1000 })
+      await harness.advance(600)
+      await store.set(key, 'second', { ttlMs: 1000 })
+      await harness.advance(600)
+      expect(await store.get(key)).toBe('second')
+    })
+
+    it('are taken once, by one of many at the same instant', async () => {
+      const key = newKey()
+      await store.set(key, 'value', TTL)
+      const takers = Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? store : other).take(key))
+      expect((await Promise.all(takers)).filter((value) => value !== null)).toEqual(['value'])
+      expect(await store.get(key)).toBeNull()
+    })
+
+    it('may be anything that a text can be', async () => {
+      const key = newKey()
+      for (const value of ['', '{"a":"ü€😀"}', 'x'.repeat(100_000)]) {
+        await store.set(key, value, TTL)
+        expect(await store.take(key)).toBe(value)
+      }
+    })
+  })
+
+  describe('locks', () => {
+    it('let one in at a time, whichever client asks', async () => {
+      const key = newKey()
+      let inside = 0
+      let most = 0
+      const work = async () => {
+        most = Math.max(most, ++inside)
+        await sleep(5)
+        inside--
+      }
+      await Promise.all(
+        Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? store : other).withLock(key, LOCK, work)),
+      )
+      expect(most).toBe(1)
+    })
+
+    it('give what the work gives, and fall when it throws', async () => {
+      const key = newKey()
+      expect(await store.withLock(key, LOCK, async () => 42)).toBe(42)
+      const failure = new Error('the work failed')
+      await expect(store.withLock(key, LOCK, () => Promise.reject(failure))).rejects.toBe(failure)
+      expect(await other.withLock(key, LOCK, async () => 'free')).toBe('free')
+    })
+
+    it('do not hinder those of other keys', async () => {
+      const [one, two] = [newKey(), newKey()]
+      expect(await store.withLock(one, LOCK, () => other.withLock(two, LOCK, async () => 'both'))).toBe('both')
+    })
+
+    it('are waited for no longer than asked', async () => {
+      const key = newKey()
+      const held = store.withLock(key, LOCK, () => sleep(600))
+      await sleep(50)
+      const startedAt = performance.now()
+      const refused = other.withLock(key, { ...LOCK, waitMs: 200 }, async () => 'never')
+      await expect(refused).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
+      expect(performance.now() - startedAt).toBeLessThan(550)
+      await held
+    })
+
+    it('are had at once when they are free, even by who would not wait', async () => {
+      const key = newKey()
+      expect(await store.withLock(key, { ...LOCK, waitMs: 0 }, async () => 'mine')).toBe('mine')
+    })
+
+    it('are kept by work that takes longer than their time to live', async () => {
+      const key = newKey()
+      let done = false
+      const held = store.withLock(key, { ttlMs: 300, waitMs: 1000 }, async () => {
+        await sleep(1000)
+        done = true
+      })
+      await sleep(50)
+      await other.withLock(key, { ttlMs: 300, waitMs: 3000 }, async () => expect(done).toBe(true))
+      await held
+    })
+  })
+
+  describe('messages', () => {
+    it('reach every subscriber of the channel on every client, and nobody else', async () => {
+      const channel = newKey()
+      const heard: string[] = []
+      const stops = [
+        await store.subscribe(channel, (message) => heard.push(`one ${message}`)),
+        await other.subscribe(channel, (message) => heard.push(`two ${message}`)),
+        await other.subscribe(newKey(), (message) => heard.push(`wrong ${message}`)),
+      ]
+      await store.publish(channel, 'hello')
+      await expect.poll(() => heard.toSorted()).toEqual(['one hello', 'two hello'])
+
+      await stops[0]?.()
+      await store.publish(channel, 'again')
+      await expect.poll(() => heard).toContain('two again')
+      expect(heard).not.toContain('one again')
+      for (const stop of stops.slice(1)) await stop()
+    })
+  })
+
+  it('answers a ping', async () => {
+    await expect(store.ping()).resolves.toBeUndefined()
+  })
+}

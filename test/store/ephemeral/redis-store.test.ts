@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { pino } from 'pino'
+import { describe, expect, inject, it, onTestFinished, type TestContext } from 'vitest'
+import type { EphemeralStore } from '../../../src/store/ephemeral/ephemeral-store.ts'
+import { createRedisStore } from '../../../src/store/ephemeral/redis-store.ts'
+import { openRedisKeys } from '../../support/redis-keys.ts'
+import { REDIS_URL } from '../../support/services.ts'
+import { proxyUrl } from '../../support/tcp-proxy.ts'
+import { ephemeralStoreContract } from './ephemeral-store.contract.ts'
+
+const unavailable = { code: 'SERVICE_UNAVAILABLE' }
+const LOCK = { ttlMs: 1000, waitMs: 2000 }
+const TTL = { ttlMs: 60_000 }
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const newPrefix = () => `atgate-test:${randomUUID()}:`
+
+describe.skipIf(!inject('services').redis)('the Redis store', () => {
+  ephemeralStoreContract(async () => {
+    const keyPrefix = newPrefix()
+    const options = { url: REDIS_URL, keyPrefix, logger: pino({ level: 'silent' }) }
+    const [store, other] = await Promise.all([createRedisStore(options), createRedisStore(options)])
+    const keys = openRedisKeys(keyPrefix)
+    return {
+      store,
+      other,
+      advance: (ms) => keys.age(ms),
+      async close() {
+        await keys.close()
+        await Promise.all([store.close(), other.close()])
+      },
+    }
+  })
+
+  it('shares a server with others of another prefix', async () => {
+    const [one, two] = [await open(onTestFinished), await open(onTestFinished)]
+    await one.store.set('key', 'value', TTL)
+    expect(await two.store.get('key')).toBeNull()
+
+    const heard: string[] = []
+    await two.store.subscribe('channel', (message) => heard.push(message))
+    await one.store.publish('channel', 'for others')
+    await two.store.publish('channel', 'for us')
+    await expect.poll(() => heard).toEqual(['for us'])
+    await one.store.withLock('key', LOCK, () => two.store.withLock('key', LOCK, async () => undefined))
+  })
+
+  it('lets the lock of a holder that died fall after its time to live', async () => {
+    const { store, client, keyPrefix } = await open(onTestFinished)
+    // What a process that was killed leaves behind.
+    await client.set(`${keyPrefix}mutex:key`, 'somebody else', 'PX', 300)
+    const startedAt = performance.now()
+    expect(await store.withLock('key', LOCK, async () => 'mine')).toBe('mine')
+    expect(performance.now() - startedAt).toBeGreaterThan(250)
+  })
+
+  it('tells the log of a lock that was lost, and does not let go of the next holder’s', async () => {
+    const { store, client, keyPrefix, lines } = await open(onTestFinished)
+    await store.withLock('key', { ttlMs: 300, waitMs: 300 }, async () => {
+      await client.set(`${keyPrefix}mutex:key`, 'somebody else')
+      await expect.poll(() => lines.join()).toContain('lock lost while its work went on')
+    })
+    expect(await client.get(`${keyPrefix}mutex:key`)).toBe('somebody else')
+  })
+
+  it('keeps the password out of the log', async () => {
+    const url = new URL(REDIS_URL)
+    url.username = 'nobody'
+    url.password = 'the-password'
+    const { store, lines } = await open(onTestFinished, url.href)
+    await expect(store.ping()).rejects.toMatchObject(unavailable)
+    expect(lines.join()).toContain('WRONGPASS')
+    expect(lines.join()).not.toContain('the-password')
+  })
+})
+
+describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Redis is away', () => {
+  it('says SERVICE_UNAVAILABLE soon, and heals by itself, subscriptions too', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    const { store, lines } = await open(onTestFinished, url)
+    const heard: string[] = []
+    await store.subscribe('channel', (message) => heard.push(message))
+    // A lock whose holder is at work when the line is cut; its renewals fail, and that must not end the process.
+    const held = store.withLock('held', { ttlMs: 200, waitMs: 1000 }, () => sleep(1500))
+    await store.set('key', 'value', TTL)
+
+    proxy.cut()
+    const startedAt = performance.now()
+    for (const ask of operations(store)) await expect(ask()).rejects.toMatchObject(unavailable)
+    expect(performance.now() - startedAt).toBeLessThan(3000)
+    await held
+
+    proxy.restore()
+    await expect.poll(() => store.get('key').catch(String), { timeout: 5000 }).toBe('value')
+    await expect.poll(() => hears(store, heard), { timeout: 5000 }).toContain('message')
+    expect(lines.filter((line) => line.includes('not reachable'))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes('reachable again'))).toHaveLength(1)
+  })
+
+  it('does so too when Redis goes away without a word', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    const { store } = await open(onTestFinished, url)
+    const heard: string[] = []
+    await store.subscribe('channel', (message) => heard.push(message))
+    await store.set('key', 'value', TTL)
+
+    proxy.strand()
+    const startedAt = performance.now()
+    await Promise.all(operations(store).map((ask) => expect(ask()).rejects.toMatchObject(unavailable)))
+    expect(performance.now() - startedAt).toBeLessThan(3000)
+    await expect.poll(() => store.get('key').catch(String), { timeout: 5000 }).toBe('value')
+    await expect.poll(() => hears(store, heard), { timeout: 10_000 }).toContain('message')
+  })
+
+  it('starts all the same, and works once Redis is there', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    proxy.cut()
+    const { store } = await open(onTestFinished, url)
+    for (const ask of operations(store)) await expect(ask()).rejects.toMatchObject(unavailable)
+    proxy.restore()
+    await expect.poll(() => store.ping().then(() => 'there', String), { timeout: 5000 }).toBe('there')
+  })
+})
+
+/** Everything that can be asked of a store. */
+const operations = (store: EphemeralStore) => [
+  () => store.get('key'),
+  () => store.take('no such key'),
+  () => store.set('other', 'x', TTL),
+  () => store.publish('channel', 'x'),
+  () => store.ping(),
+  () => store.withLock('lock', { ttlMs: 1000, waitMs: 1000 }, async () => undefined),
+]
+
+async function hears(store: EphemeralStore, heard: readonly string[]): Promise<readonly string[]> {
+  await store.publish('channel', 'message')
+  return heard
+}
+
+async function openProxy(atEnd: TestContext['onTestFinished']) {
+  const proxied = await proxyUrl(REDIS_URL, 6379)
+  atEnd(() => proxied.proxy.close())
+  return proxied
+}
+
+/** A store with a prefix, a log and a plain client of its own; all of it gone when the test is over. */
+async function open(atEnd: TestContext['onTestFinished'], url = REDIS_URL) {
+  const keyPrefix = newPrefix()
+  const lines: string[] = []
+  const logger = pino({}, { write: (line: string) => void lines.push(line) })
+  const client = new Redis(REDIS_URL)
+  const keys = openRedisKeys(keyPrefix)
+  const store = await createRedisStore({ url, keyPrefix, logger })
+  atEnd(async () => {
+    await store.close()
+    await keys.close()
+    client.disconnect()
+  })
+  return { store, client, keyPrefix, lines }
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto'
+import { decodeProtectedHeader } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { createSealer, SealError } from '../../../src/store/sealing/sealer.ts'
+
+const aKey = (id: string) => ({ id, secret: randomBytes(32) })
+
+describe('seal', () => {
+  it('opens what it sealed, for the same purpose', async () => {
+    const sealer = createSealer([aKey('k1')])
+    const sealed = await sealer.seal({ refresh_token: 'secret' }, 'credential:1')
+    expect(await sealer.open(sealed, 'credential:1')).toEqual({ refresh_token: 'secret' })
+  })
+
+  it('shows nothing of the value, and names the key', async () => {
+    const sealer = createSealer([aKey('k1')])
+    const sealed = await sealer.seal({ refresh_token: 'secret' }, 'credential:1')
+    expect(Buffer.from(sealed, 'base64url').toString('latin1')).not.toContain('secret')
+    expect(decodeProtectedHeader(sealed)).toMatchObject({ alg: 'dir', enc: 'A256GCM', kid: 'k1' })
+  })
+
+  it('refuses another purpose', async () => {
+    const sealer = createSealer([aKey('k1')])
+    const sealed = await sealer.seal('value', 'credential:1')
+    await expect(sealer.open(sealed, 'credential:2')).rejects.toThrow(SealError)
+  })
+
+  it('refuses an altered header: the purpose is authenticated', async () => {
+    const sealer = createSealer([aKey('k1')])
+    const [, ...rest] = (await sealer.seal('value', 'credential:1')).split('.')
+    const header = Buffer.from(JSON.stringify({ alg: 'dir', enc: 'A256GCM', kid: 'k1', purpose: 'credential:2' }))
+    const altered = [header.toString('base64url'), ...rest].join('.')
+    await expect(sealer.open(altered, 'credential:2')).rejects.toThrow(SealError)
+  })
+
+  it('refuses garbage', async () => {
+    const sealer = createSealer([aKey('k1')])
+    await expect(sealer.open('garbage', 'p')).rejects.toThrow(SealError)
+    await expect(sealer.open('', 'p')).rejects.toThrow(SealError)
+  })
+
+  it('seals with the first key and opens with any, until a key is gone', async () => {
+    const [older, newer] = [aKey('older'), aKey('newer')]
+    const sealed = await createSealer([older]).seal('value', 'p')
+    const rotated = createSealer([newer, older])
+    expect(await rotated.open(sealed, 'p')).toBe('value')
+    expect(decodeProtectedHeader(await rotated.seal('value', 'p')).kid).toBe('newer')
+    await expect(createSealer([newer]).open(sealed, 'p')).rejects.toThrow(/no key with the id "older"/)
+  })
+})

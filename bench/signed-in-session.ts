@@ -24,7 +24,7 @@ export async function writeSignedInSession(db: PrismaClient): Promise<string> {
         create: { did, handle: 'alice.example.com', pdsUrl: 'https://pds.example.com', refreshedAt: now },
       },
       group: { create: { id: newId() } },
-      credential: {
+      grant: {
         create: {
           id: newId(),
           did,

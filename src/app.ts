@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import { createOAuthClients } from './atproto/client.ts'
-import { createCredentials } from './atproto/grants/grants.ts'
-import { createRevocation } from './atproto/grants/revocation-queue.ts'
+import { createGrants } from './atproto/grants/grants.ts'
+import { createRevocationQueue } from './atproto/grants/revocation-queue.ts'
 import { createIdentities } from './atproto/identity.ts'
 import { createProfiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
-import type { Gateway } from './gateway.ts'
+import type { Atproto, Gateway, Runtime, Stores } from './gateway.ts'
 import { createGraphqlServer } from './graphql/server.ts'
 import { createServer } from './http/routes.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
@@ -37,31 +37,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const database = options.database ?? (await openDatabase(config.database))
   const ephemeral = options.ephemeral ?? (await openEphemeralStore(config, clock, logger))
 
-  const db = database.prisma
-  const sealer = createSealer(keys)
-  const identities = createIdentities(config)
-  const clients = await createOAuthClients(config, identities.resolver)
-  const credentials = createCredentials({ db, sealer, locks: ephemeral, clients, clock })
-  const revocation = createRevocation({ db, credentials, clock, logger })
+  const stores = { db: database.prisma, ephemeral, sealer: createSealer(keys) }
   const closing = new AbortController()
-  // One listener for each client that is told of changes.
+  // Each client that is told of changes adds a listener.
   setMaxListeners(0, closing.signal)
-  const gateway: Gateway = {
-    config,
-    clock,
-    logger,
-    db,
-    ephemeral,
-    sealer,
-    clients,
-    identities,
-    profiles: createProfiles(config, logger),
-    credentials,
-    revocation,
-    closing: closing.signal,
-  }
+  const runtime = { clock, logger, closing: closing.signal }
+  const atproto = await createAtproto(config, stores, runtime)
+  const gateway: Gateway = { config, stores, atproto, runtime }
   const server = await createServer(gateway, createGraphqlServer(gateway))
-  await revocation.resume()
+  await atproto.revocations.resume()
   const stopHousekeeping = startHousekeeping(gateway)
 
   return {
@@ -71,11 +55,23 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       closing.abort()
       await server.close()
       await stopHousekeeping()
-      await revocation.close()
+      await atproto.revocations.close()
       if (options.ephemeral === undefined) await ephemeral.close()
       if (options.database === undefined) await database.close()
     },
   }
+}
+
+async function createAtproto(
+  config: Config,
+  { db, ephemeral, sealer }: Stores,
+  { clock, logger }: Runtime,
+): Promise<Atproto> {
+  const identities = createIdentities(config)
+  const clients = await createOAuthClients(config, identities.resolver)
+  const grants = createGrants({ db, sealer, locks: ephemeral, clients, clock })
+  const revocations = createRevocationQueue({ db, grants, clock, logger })
+  return { clients, identities, profiles: createProfiles(config, logger), grants, revocations }
 }
 
 async function openEphemeralStore({ redisUrl }: Config, clock: Clock, logger: Logger): Promise<EphemeralStore> {

@@ -1,6 +1,6 @@
 import type { OAuthClients } from './atproto/client.ts'
-import type { Credentials } from './atproto/grants/grants.ts'
-import type { Revocation } from './atproto/grants/revocation-queue.ts'
+import type { Grants } from './atproto/grants/grants.ts'
+import type { RevocationQueue } from './atproto/grants/revocation-queue.ts'
 import type { Identities } from './atproto/identity.ts'
 import type { Profiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
@@ -10,19 +10,34 @@ import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from './store/sealing/sealer.ts'
 import type { PrismaClient } from './store/sql/generated/client.ts'
 
-/** Everything the gateway's functions work with, built once in app.ts. Each function names the parts that it uses. */
-export type Gateway = {
-  readonly config: Config
-  readonly clock: Clock
-  readonly logger: Logger
+/** Where the gateway keeps things. */
+export type Stores = {
   readonly db: PrismaClient
   readonly ephemeral: EphemeralStore
   readonly sealer: Sealer
+}
+
+/** The gateway as an OAuth client of its users' servers. */
+export type Atproto = {
   readonly clients: OAuthClients
   readonly identities: Identities
   readonly profiles: Profiles
-  readonly credentials: Credentials
-  readonly revocation: Revocation
-  /** Aborted when the gateway takes no more requests; what would go on without end stops then. */
+  readonly grants: Grants
+  readonly revocations: RevocationQueue
+}
+
+/** What every running process has. */
+export type Runtime = {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Aborted when the gateway takes no more requests; whatever would go on without end stops then. */
   readonly closing: AbortSignal
+}
+
+/** The parts of a running gateway, built once in app.ts. Each function names the parts that it uses. */
+export type Gateway = {
+  readonly config: Config
+  readonly stores: Stores
+  readonly atproto: Atproto
+  readonly runtime: Runtime
 }

@@ -4,15 +4,15 @@ import { type Config, ConfigError, loadConfig, readEnvironment } from './config/
 const config = configOrExit()
 const app = await createApp(config)
 await app.server.listen({ host: config.host, port: config.port })
-app.gateway.logger.info({ publicUrl: config.publicUrl }, 'atgate is listening')
+app.gateway.runtime.logger.info({ publicUrl: config.publicUrl }, 'atgate is listening')
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    app.gateway.logger.info({ signal }, 'closing')
+    app.gateway.runtime.logger.info({ signal }, 'closing')
     app.close().then(
       () => process.exit(0),
       (error: unknown) => {
-        app.gateway.logger.error({ err: error }, 'not closed cleanly')
+        app.gateway.runtime.logger.error({ err: error }, 'not closed cleanly')
         process.exit(1)
       },
     )

@@ -1,24 +1,37 @@
 import {
   FetchError,
-  type NodeSavedSession,
   type NodeSavedState,
   OAuthCallbackError,
   OAuthResolverError,
   OAuthResponseError,
 } from '@atproto/oauth-client-node'
+import { z } from 'zod'
 import { GatewayError } from '../platform/errors.ts'
 import type { OAuthClients } from './client.ts'
+import { authMethodSchema, dpopJwkSchema, type Grant } from './grants/grant.ts'
 
-/** What the authorization server granted: token set, DPoP key and how the client authenticated. Secret as a whole. */
-export type Grant = NodeSavedSession
-
-/** An authorization request under way: the `state` that its answer will carry, and what is needed to redeem it. Secret. */
+/** A pushed authorization request: the `state` that its response will carry, and what is needed to redeem it. Secret. */
 export type AuthorizationRequest = { state: string; saved: NodeSavedState }
 
-/** Why an authorization came to nothing, in the words of `auth_error`. */
+/** Reads an authorization request that was stored. */
+export const authorizationRequestSchema: z.ZodType<AuthorizationRequest> = z.object({
+  state: z.string(),
+  saved: z.looseObject({
+    iss: z.url(),
+    dpopJwk: dpopJwkSchema,
+    authMethod: authMethodSchema,
+    verifier: z.string(),
+    appState: z.string().exactOptional(),
+  }),
+})
+
+/** What the user is asked on the authorization server's pages (OpenID Connect Core 1.0 §3.1.2.1; `create` as in its Prompt Create). */
+export type Prompt = 'create' | 'login'
+
+/** Why an authorization failed, in the words of `auth_error`. */
 export type RefusalCode = 'access_denied' | 'invalid_scope' | 'upstream_unavailable' | 'failed'
 
-/** The authorization server, or the answer that came in its name, did not give a grant. */
+/** The authorization server gave no grant, or the response that came in its name is not valid. */
 export class AuthorizationRefused extends Error {
   override readonly name = 'AuthorizationRefused'
   readonly code: RefusalCode
@@ -36,10 +49,10 @@ export class AuthorizationRefused extends Error {
  */
 export async function pushAuthorizationRequest(
   clients: OAuthClients,
-  { input, scope, prompt }: { input: string; scope: string; prompt?: 'create' | 'login' },
+  { input, scope, prompt }: { input: string; scope: string; prompt: Prompt | null },
 ): Promise<{ authUrl: string; request: AuthorizationRequest }> {
   let request: AuthorizationRequest | undefined
-  const client = clients.over({
+  const client = clients.withStores({
     stateStore: {
       get: () => undefined,
       set: (state, saved) => {
@@ -49,7 +62,7 @@ export async function pushAuthorizationRequest(
     },
   })
   try {
-    const url = await client.authorize(input, { scope, ...(prompt === undefined ? {} : { prompt }) })
+    const url = await client.authorize(input, { scope, ...(prompt === null ? {} : { prompt }) })
     if (request === undefined) throw new TypeError('the OAuth client kept no state')
     return { authUrl: url.href, request }
   } catch (error) {
@@ -61,8 +74,8 @@ export async function pushAuthorizationRequest(
 }
 
 /**
- * Redeems the authorization server's answer for a grant. Checks state, issuer (RFC 9207), and that the issuer is the
- * authority over the account that it names.
+ * Redeems an authorization response for a grant. Checks `state`, the issuer (RFC 9207), and that the issuer is the authority
+ * over the account that it names.
  * @throws AuthorizationRefused
  */
 export async function redeemAuthorizationResponse(
@@ -70,7 +83,7 @@ export async function redeemAuthorizationResponse(
   { request, params }: { request: AuthorizationRequest; params: URLSearchParams },
 ): Promise<Grant> {
   let grant: Grant | undefined
-  const client = clients.over({
+  const client = clients.withStores({
     stateStore: {
       get: (state) => (state === request.state ? request.saved : undefined),
       set: () => undefined,
@@ -95,7 +108,7 @@ export async function redeemAuthorizationResponse(
 }
 
 function refusalCodeOf(error: OAuthCallbackError, params: URLSearchParams): RefusalCode {
-  // RFC 6749 §4.1.2.1. What the answer says is only believed as far as these words.
+  // RFC 6749 §4.1.2.1. Anybody can send a response, so only these words of it are believed.
   switch (params.get('error')) {
     case 'access_denied':
       return 'access_denied'
@@ -115,10 +128,10 @@ function isUpstreamError(error: unknown): boolean {
   return error instanceof OAuthResponseError || isUnreachable(error)
 }
 
-/** Network failures, servers that answer 5xx, and servers whose metadata cannot be had. */
+/** Network failures, servers that answer 5xx, and servers whose metadata cannot be fetched. */
 function isUnreachable(error: unknown): boolean {
   if (error instanceof OAuthResponseError) return error.status >= 500
   if (error instanceof OAuthResolverError || error instanceof FetchError) return true
-  // What fetch itself throws for a network failure has the reason as its cause; a programming mistake has none.
+  // fetch throws a TypeError with a cause for a network failure; a programming mistake has no cause.
   return error instanceof TypeError && error.cause !== undefined
 }

@@ -30,23 +30,23 @@ export interface OAuthClients {
   readonly clientMetadata: OAuthClientMetadataInput
   /** The public keys of the confidential client; empty for a public one (RFC 7517 §5). */
   readonly jwks: { keys: readonly unknown[] }
-  /** Whether the client authenticates itself with a private key. Confidential clients get longer grants. */
+  /** Whether the client authenticates itself with a private key. Confidential clients have longer grants. */
   readonly isConfidential: boolean
-  /** A client over the given stores, empty where none is given. Its state and session are its own; caches are shared. */
-  over(stores: Partial<ClientStores>): NodeOAuthClient
+  /** A client with the given stores, and empty ones where none is given. Caches are shared by all clients. */
+  withStores(stores: Partial<ClientStores>): NodeOAuthClient
 }
 
 export type ClientStores = {
   stateStore: NodeSavedStateStore
   sessionStore: NodeSavedSessionStore
   requestLock: RuntimeLock
-  /** Told when the library gives a session up, and why. */
+  /** Called when the library drops a session, with its reason. */
   onSessionDeleted: (did: string, cause: unknown) => Promise<void>
 }
 
 /**
  * The library keys its session store by DID, so that two sessions of one account in one client would overwrite each
- * other's grant. Hence a client object for each credential and each flow, over shared caches.
+ * other's grant. So each grant and each flow has a client object of its own; caches are shared.
  */
 export async function createOAuthClients(config: Config, identityResolver: IdentityResolver): Promise<OAuthClients> {
   const keys = await Promise.all(config.oauth.privateKeys.map((key) => JoseKey.fromImportable(JSON.stringify(key))))
@@ -66,7 +66,7 @@ export async function createOAuthClients(config: Config, identityResolver: Ident
     clientMetadata,
     jwks: keyset?.publicJwks ?? { keys: [] },
     isConfidential: keyset !== undefined,
-    over: (stores) => new NodeOAuthClient({ ...shared, ...emptyStores, ...stores }),
+    withStores: (stores) => new NodeOAuthClient({ ...shared, ...emptyStores, ...stores }),
   }
 }
 
@@ -94,7 +94,7 @@ function clientMetadataOf(config: Config): OAuthClientMetadataInput {
           token_endpoint_auth_signing_alg: 'ES256',
           jwks_uri: `${config.publicUrl}${JWKS_PATH}`,
         }
-  // The library validates this input when a client is built; the literal types that it asks for here add nothing.
+  // The library validates this input when a client is built, so the literal types that it asks for here add nothing.
   return { ...metadata, ...authentication } as OAuthClientMetadataInput
 }
 
@@ -105,7 +105,7 @@ const emptyStores: ClientStores = {
   onSessionDeleted: async () => undefined,
 }
 
-/** Bounded and short-lived, shared by every client object. That a server has no metadata (null) is worth keeping too. */
+/** Bounded and short-lived, shared by every client object. That a server has no metadata (null) is cached too. */
 function cache<V>() {
   const entries = new LRUCache<string, { value: V }>({ max: 1000, ttl: MINUTE })
   return {

@@ -1,11 +1,10 @@
-import type { Clock } from '../platform/clock.ts'
 import { newId } from '../platform/random.ts'
 import type { Prisma } from '../store/sql/generated/client.ts'
 
-/** From where a request came. */
+/** Where a request came from. */
 export type ClientInfo = { ip: string | null; userAgent: string | null }
 
-/** What happened, in the words of the design. */
+/** What happened. */
 export type AuditKind =
   | 'session_created'
   | 'session_replaced'
@@ -21,10 +20,10 @@ export type AuditKind =
 
 export type AuditEntry = { kind: AuditKind; did: string; sessionId: string; detail?: Prisma.InputJsonObject }
 
-/** Writes an audit event, in the transaction of what it tells of. */
+/** Writes an audit event, in the transaction of the change that it records. */
 export async function audit(
   tx: Prisma.TransactionClient,
-  { clock, client, ...entry }: AuditEntry & { clock: Clock; client: ClientInfo },
+  { now, client, ...entry }: AuditEntry & { now: Date; client: ClientInfo },
 ): Promise<void> {
-  await tx.auditEvent.create({ data: { id: newId(), at: new Date(clock()), ...entry, ...client } })
+  await tx.auditEvent.create({ data: { id: newId(), at: now, ...entry, ...client } })
 }

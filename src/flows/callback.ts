@@ -1,21 +1,19 @@
 import { recordAccount } from '../accounts/record-account.ts'
-import {
-  AuthorizationRefused,
-  type Grant,
-  type RefusalCode,
-  redeemAuthorizationResponse,
-} from '../atproto/authorization.ts'
-import { revokeGrant } from '../atproto/grants/grants.ts'
+import { AuthorizationRefused, type RefusalCode, redeemAuthorizationResponse } from '../atproto/authorization.ts'
+import type { Grant } from '../atproto/grants/grant.ts'
+import { revokeGrant } from '../atproto/grants/revoke.ts'
 import { missingScopes, parseScope } from '../atproto/scope.ts'
 import type { Gateway } from '../gateway.ts'
-import { createAwaitingSession } from './awaiting-session.ts'
+import { newId } from '../platform/random.ts'
+import { sessionExpiry } from '../sessions/lifetime.ts'
+import { withSessionChanges } from '../sessions/with-session-changes.ts'
 import { mayReturnThrough } from './client-binding.ts'
 import { issueExchangeToken } from './exchange-token.ts'
-import { type FlowKind, type PendingFlow, takePendingFlow } from './pending-flow.ts'
+import { type PendingFlow, takePendingFlow } from './pending-flow.ts'
 import { withOutcome } from './return-to.ts'
 import { isStillSignedIn } from './starter.ts'
 
-/** Why a flow came to nothing, as the frontend is told in `auth_error`. */
+/** Why a flow failed, as the frontend is told in `auth_error`. */
 export type AuthErrorCode = RefusalCode | 'expired' | 'client_mismatch' | 'account_mismatch' | 'scope_missing'
 
 /** A flow that ends without a session. */
@@ -23,19 +21,14 @@ class FlowRefused extends Error {
   override readonly name = 'FlowRefused'
   readonly code: AuthErrorCode
 
-  constructor(code: AuthErrorCode, options?: ErrorOptions) {
-    super(code, options)
+  constructor(code: AuthErrorCode) {
+    super(code)
     this.code = code
   }
 }
 
-type Parts = Pick<
-  Gateway,
-  'config' | 'clock' | 'logger' | 'db' | 'ephemeral' | 'sealer' | 'clients' | 'identities' | 'profiles' | 'credentials'
->
-
 type Callback = {
-  /** The authorization response as it stands in the query. */
+  /** The authorization response as it stands in the query (RFC 6749 §4.1.2). */
   params: URLSearchParams
   clientCookie: string | null
   userAgent: string | null
@@ -44,93 +37,96 @@ type Callback = {
 /**
  * Takes the flow that an authorization response belongs to, and completes it.
  * @returns the URL on the frontend to redirect to, with an exchange token or an `auth_error`
- * @throws GatewayError SERVICE_UNAVAILABLE while the ephemeral store is down; the flow is then still there
+ * @throws GatewayError SERVICE_UNAVAILABLE while the ephemeral store cannot be reached; the flow is then still stored
  */
-export async function completeFlow(gateway: Parts, callback: Callback): Promise<string> {
-  const flow = await takePendingFlow(gateway, callback.params.get('state') ?? '')
-  // Unknown, too late, or the same callback again: which of them it was cannot be told.
-  if (flow === null) return withOutcome(gateway.config.frontendUrl, { auth_error: 'expired' })
+export async function completeFlow(gateway: Gateway, callback: Callback): Promise<string> {
+  const pending = await takePendingFlow(gateway, callback.params.get('state') ?? '')
+  // Unknown, expired and already taken look the same.
+  if (pending === null) return withOutcome(gateway.config.frontendUrl, { auth_error: 'expired' })
   try {
-    return await finish(gateway, flow, callback)
+    requireSameClient(pending, callback)
+    await requireStarter(gateway, pending)
+    const request = { request: pending.request, params: callback.params }
+    const grant = await redeemAuthorizationResponse(gateway.atproto.clients, request)
+    return await useOrGiveBack(gateway, grant, async () => {
+      requireAccount(pending, grant)
+      requireScopes(pending, grant)
+      const { sessionId, isNewAccount } = await recordSession(gateway, { pending, grant, callback })
+      const { flow, binding } = pending
+      const exchangeToken = await issueExchangeToken(gateway, { sessionId, flow, binding })
+      const destination = isNewAccount ? welcomeOf(gateway, pending) : pending.returnTo
+      return withOutcome(destination, { exchange_token: exchangeToken, ...flow.outcome })
+    })
   } catch (error) {
-    const isForeseen = error instanceof FlowRefused || error instanceof AuthorizationRefused
-    const code = isForeseen ? error.code : 'failed'
-    gateway.logger[isForeseen ? 'info' : 'error']({ err: error, flow: flow.kind, code }, 'flow refused')
-    return withOutcome(flow.returnTo, { auth_error: code, auth_error_flow: flow.kind })
+    return refusal(gateway, pending, error)
   }
 }
 
-async function finish(gateway: Parts, flow: PendingFlow, callback: Callback): Promise<string> {
-  if (!mayReturnThrough(flow.binding, callback.clientCookie)) throw new FlowRefused('client_mismatch')
-  await requireStarter(gateway, flow)
-  const grant = await redeemAuthorizationResponse(gateway.clients, { request: flow.request, params: callback.params })
+/** The browser that the response came to must be the one that began (RFC 9700 §4.7.1). */
+function requireSameClient({ binding }: PendingFlow, { clientCookie }: Callback): void {
+  if (!mayReturnThrough(binding, clientCookie)) throw new FlowRefused('client_mismatch')
+}
+
+/** Who began the flow from within a session must still be signed in. */
+async function requireStarter({ stores, runtime }: Gateway, { flow }: PendingFlow): Promise<void> {
+  if (flow.starter === null) return
+  const isSignedIn = await isStillSignedIn(stores.db, flow.starter, new Date(runtime.clock()))
+  if (!isSignedIn) throw new FlowRefused('expired')
+}
+
+/** Another account may have signed in to finish the flow: its grant must not end up with this one's session or token. */
+function requireAccount({ flow }: PendingFlow, { tokenSet }: Grant): void {
+  if (!flow.mayFinish(tokenSet.sub)) throw new FlowRefused('account_mismatch')
+}
+
+function requireScopes({ scopes }: PendingFlow, { tokenSet }: Grant): void {
+  if (missingScopes(scopes, parseScope(tokenSet.scope)).length > 0) throw new FlowRefused('scope_missing')
+}
+
+type Recorded = { sessionId: string; isNewAccount: boolean }
+
+/** Writes account, grant and session. The session awaits its exchange: it has no secret and is in no group. */
+async function recordSession(
+  gateway: Gateway,
+  { pending, grant, callback }: { pending: PendingFlow; grant: Grant; callback: Callback },
+): Promise<Recorded> {
+  const { atproto, config, runtime } = gateway
+  const identity = await atproto.identities.lookUp(grant.tokenSet.sub)
+  const profile = await atproto.profiles.read(identity)
+  const { kind, name, days } = pending.flow.session({ binding: pending.binding, config })
+  return withSessionChanges(gateway, {}, async (rows) => {
+    const now = runtime.clock()
+    const { isNew } = await recordAccount(rows.tx, { identity, profile, now: new Date(now) })
+    const { id: grantId, did, expiresAt: grantExpiresAt } = await atproto.grants.insert(rows.tx, newId(), grant)
+    const expiresAt = sessionExpiry(now, { days, grantExpiresAt })
+    const { userAgent } = callback
+    const session = { kind, name, did, grantId, userAgent, createdAt: new Date(now), expiresAt }
+    return { sessionId: (await rows.insertAwaiting(session)).id, isNewAccount: isNew }
+  })
+}
+
+/** A newcomer may be shown a welcome page first. A client without cookies always gets its answer where it listens. */
+function welcomeOf({ config }: Gateway, { flow, binding, returnTo }: PendingFlow): string {
+  const isWelcomed = flow.welcomesNewcomers && binding.kind === 'cookie'
+  if (!isWelcomed || config.newAccountPath === null) return returnTo
+  return new URL(config.newAccountPath, config.frontendUrl).href
+}
+
+/** Revokes a grant that `work` could not use. When that fails, only the log can tell. */
+async function useOrGiveBack<T>({ atproto, runtime }: Gateway, grant: Grant, work: () => Promise<T>): Promise<T> {
   try {
-    requireSameAccount(flow, grant)
-    requireScopes(flow, grant)
-    const { session, isNewAccount } = await writeSession(gateway, { flow, grant, userAgent: callback.userAgent })
-    const { binding, purpose } = exchangeOf(flow)
-    const exchangeToken = await issueExchangeToken(gateway, { sessionId: session.id, purpose, binding })
-    const destination = destinationOf(gateway, flow, isNewAccount)
-    return withOutcome(destination, { exchange_token: exchangeToken, ...OUTCOMES[flow.kind] })
+    return await work()
   } catch (error) {
-    await giveBack(gateway, grant)
+    await revokeGrant(atproto.clients, grant).catch((cause: unknown) =>
+      runtime.logger.warn({ err: cause, did: grant.tokenSet.sub }, 'grant of a refused flow not revoked'),
+    )
     throw error
   }
 }
 
-/** What the frontend is told beside the exchange token. */
-const OUTCOMES: Record<FlowKind, Record<string, string>> = {
-  login: {},
-  create_account: {},
-  add_account: { account_added: 'true' },
-  scope_upgrade: { scope_upgraded: 'true' },
-  developer_token: { dev_token: 'true' },
-}
-
-/** The part of a flow that the exchange needs; the OAuth request is spent. */
-function exchangeOf({ binding, returnTo, scopes, request, ...purpose }: PendingFlow) {
-  return { binding, purpose }
-}
-
-/** Whoever began the flow from within a session must still be signed in. */
-async function requireStarter({ db, clock }: Parts, flow: PendingFlow): Promise<void> {
-  if ('starter' in flow && !(await isStillSignedIn(db, flow.starter, new Date(clock()))))
-    throw new FlowRefused('expired')
-}
-
-/** Another account may have signed in to finish it: its grant must not end up with this one's session or token. */
-function requireSameAccount(flow: PendingFlow, { tokenSet }: Grant): void {
-  const bound = flow.kind === 'scope_upgrade' || flow.kind === 'developer_token'
-  if (bound && flow.starter.did !== tokenSet.sub) throw new FlowRefused('account_mismatch')
-}
-
-function requireScopes(flow: PendingFlow, { tokenSet }: Grant): void {
-  if (missingScopes(flow.scopes, parseScope(tokenSet.scope)).length > 0) throw new FlowRefused('scope_missing')
-}
-
-async function writeSession(gateway: Parts, made: { flow: PendingFlow; grant: Grant; userAgent: string | null }) {
-  const { identities, db, clock } = gateway
-  const identity = await identities.lookUp(made.grant.tokenSet.sub)
-  const profile = await gateway.profiles.read(identity)
-  return db.$transaction(async (tx) => {
-    const { isNew } = await recordAccount(tx, { identity, profile, now: new Date(clock()) })
-    return { session: await createAwaitingSession(tx, gateway, made), isNewAccount: isNew }
-  })
-}
-
-/** A newcomer may be shown a welcome first; a client on its own machine always gets its answer where it listens. */
-function destinationOf({ config }: Parts, flow: PendingFlow, isNewAccount: boolean): string {
-  const signsIn = flow.kind === 'login' || flow.kind === 'create_account'
-  const welcomed = signsIn && isNewAccount && flow.binding.kind === 'cookie'
-  if (!welcomed || config.newAccountPath === null) return flow.returnTo
-  return new URL(config.newAccountPath, config.frontendUrl).href
-}
-
-/** A grant that no session will use is revoked; when that fails there is nobody left to tell but the log. */
-async function giveBack({ clients, logger }: Parts, grant: Grant): Promise<void> {
-  try {
-    await revokeGrant(clients, grant)
-  } catch (error) {
-    logger.warn({ err: error, did: grant.tokenSet.sub }, 'grant of a refused flow not revoked')
-  }
+function refusal({ runtime }: Gateway, { flow, returnTo }: PendingFlow, error: unknown): string {
+  const isExpected = error instanceof FlowRefused || error instanceof AuthorizationRefused
+  const code = isExpected ? error.code : 'failed'
+  runtime.logger[isExpected ? 'info' : 'error']({ err: error, flow: flow.kind, code }, 'flow refused')
+  return withOutcome(returnTo, { auth_error: code, auth_error_flow: flow.kind })
 }

@@ -1,18 +1,21 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
 import { GatewayError } from '../platform/errors.ts'
 import { newSecret } from '../platform/random.ts'
 
 /**
- * Who began a flow, so that nobody else ends it: the browser that holds a cookie, or the client that knows the
- * verifier of a challenge. This is what stops login CSRF and session fixation (RFC 9700 §4.7), and makes a leaked
- * exchange token useless.
+ * Who began a flow, so that nobody else finishes it: the browser that holds a cookie, or the client that knows the verifier
+ * of a challenge. This stops login CSRF and session fixation (RFC 9700 §4.7), and makes a leaked exchange token useless.
  */
-export type ClientBinding =
-  | { kind: 'cookie'; hash: string }
-  /** `challenge` is BASE64URL(SHA256(verifier)), as S256 in RFC 7636 §4.2. */
-  | { kind: 'challenge'; challenge: string }
+export const clientBindingSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('cookie'), hash: z.string() }),
+  // `challenge` is BASE64URL(SHA256(verifier)), as S256 in RFC 7636 §4.2.
+  z.object({ kind: z.literal('challenge'), challenge: z.string() }),
+])
 
-/** What a client shows to prove that it is the one. */
+export type ClientBinding = z.output<typeof clientBindingSchema>
+
+/** What a client presents to prove that it began the flow. */
 export type ClientProof = { clientCookie: string | null; verifier: string | null }
 
 /** The value of a new client cookie. */
@@ -37,7 +40,7 @@ export function bindToChallenge(challenge: string): ClientBinding {
 
 /**
  * Whether a callback came to the browser that began the flow. A challenge-bound flow may return through any browser:
- * only its exchange is worth something, and that needs the verifier.
+ * it yields nothing before its exchange, and that needs the verifier.
  */
 export function mayReturnThrough(binding: ClientBinding, clientCookie: string | null): boolean {
   return binding.kind === 'challenge' || cookieMatches(binding, clientCookie)
@@ -58,7 +61,7 @@ function cookieMatches(binding: { hash: string }, clientCookie: string | null): 
 }
 
 function s256(text: string): string {
-  return createHash('sha256').update(text).digest('base64url')
+  return hash('sha256', text, 'base64url')
 }
 
 function equal(a: string, b: string): boolean {

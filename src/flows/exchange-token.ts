@@ -1,34 +1,46 @@
-import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Gateway } from '../gateway.ts'
 import { SECOND } from '../platform/clock.ts'
 import { newSecret } from '../platform/random.ts'
-import type { EphemeralStore } from '../store/ephemeral/ephemeral-store.ts'
-import type { Sealer } from '../store/sealing/sealer.ts'
-import type { ClientBinding } from './client-binding.ts'
-import type { FlowPurpose } from './pending-flow.ts'
+import { type ClientBinding, clientBindingSchema } from './client-binding.ts'
+import { resumeFlow } from './flow.ts'
+import { type Flow, flowKindSchema } from './flow-definition.ts'
+import { oneTimeKey, storeOnce, takeOnce } from './sealed-once.ts'
 
 /** What an exchange token stands for: a session that awaits its exchange, and who may have it. */
-export type PendingExchange = { sessionId: string; purpose: FlowPurpose; binding: ClientBinding }
+export type PendingExchange = { sessionId: string; flow: Flow; binding: ClientBinding }
 
 /** How long the frontend has to exchange. */
 export const EXCHANGE_TOKEN_TTL = 60 * SECOND
 
-type Stores = { ephemeral: Pick<EphemeralStore, 'set' | 'take'>; sealer: Sealer }
+const stored = z.object({
+  sessionId: z.string(),
+  kind: flowKindSchema,
+  purpose: z.unknown(),
+  binding: clientBindingSchema,
+})
 
-/** Makes a one-time exchange token. Only its hash is kept, and what it stands for is sealed, so that nobody forges one. */
-export async function issueExchangeToken({ ephemeral, sealer }: Stores, exchange: PendingExchange): Promise<string> {
+/** Makes a one-time exchange token. */
+export async function issueExchangeToken(
+  gateway: Pick<Gateway, 'stores'>,
+  { sessionId, flow: { kind, purpose }, binding }: PendingExchange,
+): Promise<string> {
   const token = newSecret()
-  const key = keyOf(token)
-  await ephemeral.set(key, await sealer.seal(exchange, key), { ttlMs: EXCHANGE_TOKEN_TTL })
+  const key = oneTimeKey('exchange', token)
+  await storeOnce(gateway, { key, value: { sessionId, kind, purpose, binding }, ttlMs: EXCHANGE_TOKEN_TTL })
   return token
 }
 
-/** What the token stands for, once; null when it is unknown, expired, or was used. */
-export async function takeExchangeToken({ ephemeral, sealer }: Stores, token: string): Promise<PendingExchange | null> {
-  const key = keyOf(token)
-  const sealed = await ephemeral.take(key)
-  return sealed === null ? null : ((await sealer.open(sealed, key)) as PendingExchange)
-}
-
-function keyOf(token: string): string {
-  return `exchange:${createHash('sha256').update(token).digest('base64url')}`
+/** Takes what the token stands for, once; null when the token is unknown, expired, or used. */
+export async function takeExchangeToken(
+  gateway: Pick<Gateway, 'stores' | 'runtime'>,
+  token: string,
+): Promise<PendingExchange | null> {
+  return takeOnce(gateway, {
+    key: oneTimeKey('exchange', token),
+    read(value) {
+      const { sessionId, kind, purpose, binding } = stored.parse(value)
+      return { sessionId, flow: resumeFlow(kind, purpose), binding }
+    },
+  })
 }

@@ -1,23 +1,21 @@
 import { audit, type ClientInfo } from '../audit/audit.ts'
 import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { proveSession } from '../sessions/authenticate.ts'
-import { type ChangingParts, changingSessions, endSessions } from '../sessions/rows.ts'
+import { presentedSession } from '../sessions/authenticate.ts'
 import type { SessionToken } from '../sessions/token.ts'
-import { admitSession, NotAdmitted } from './admit-session.ts'
+import { withSessionChanges } from '../sessions/with-session-changes.ts'
+import { NotAdmitted } from './admission.ts'
 import { type ClientProof, isProvenBy } from './client-binding.ts'
 import { type PendingExchange, takeExchangeToken } from './exchange-token.ts'
 
-/** What an exchange brought to life. */
+/** The session that an exchange gave to a client. */
 export type Exchanged = {
   sessionId: string
   /** Null when the session was linked but did not become the active one. */
   token: SessionToken | null
-  /** Cookie-bound flows get a cookie, the others a text; a developer token always is one. */
+  /** A browser session is a cookie; SDK sessions and developer tokens are bearer tokens. */
   via: 'cookie' | 'bearer'
 }
-
-type Parts = ChangingParts & Pick<Gateway, 'clock' | 'sealer'>
 
 type Request = {
   exchangeToken: string
@@ -29,58 +27,65 @@ type Request = {
 
 /**
  * Trades an exchange token for the session that awaits it. Only now is the session's secret made, and only now does what it
- * replaces end: so no secret waits in a store, and closing the tab half-way changes nothing.
- * @throws GatewayError EXCHANGE_TOKEN_INVALID; which of the reasons it was, a client is not told
+ * replaces end: so no secret is stored before, and closing the tab half-way changes nothing.
+ * @throws GatewayError EXCHANGE_TOKEN_INVALID; a client is not told which of the reasons it was
  */
-export async function exchange(gateway: Parts, request: Request): Promise<Exchanged> {
+export async function exchange(gateway: Gateway, request: Request): Promise<Exchanged> {
   const pending = await takeExchangeToken(gateway, request.exchangeToken)
   if (pending === null) throw invalidToken()
   try {
-    // Someone else showed the token: it has leaked.
-    if (!isProvenBy(pending.binding, request.proof)) throw new NotAdmitted('another client')
+    requireSameClient(pending, request)
     return await admit(gateway, pending, request)
   } catch (error) {
     if (!(error instanceof NotAdmitted)) throw error
-    await discard(gateway, pending, { client: request.client, reason: error.message })
+    await giveUp(gateway, pending, { client: request.client, reason: error.message })
     throw invalidToken(error)
   }
 }
 
-async function admit(gateway: Parts, pending: PendingExchange, request: Request): Promise<Exchanged> {
-  const isCookieBound = pending.binding.kind === 'cookie'
-  const proven = isCookieBound ? await proveSession(gateway.db, request.sessionCookie, gateway.clock()) : null
-  const admission = { exchange: pending, shown: proven?.session ?? null, client: request.client }
-  const { result: token } = await changingSessions(gateway, (tx) => admitSession(tx, gateway, admission))
-  const asCookie = isCookieBound && pending.purpose.kind !== 'developer_token'
-  return { sessionId: pending.sessionId, token, via: asCookie ? 'cookie' : 'bearer' }
+/** An exchange token that another client presents has leaked. */
+function requireSameClient({ binding }: PendingExchange, { proof }: Request): void {
+  if (!isProvenBy(binding, proof)) throw new NotAdmitted('another client')
 }
 
-/** Gives up the session that nobody will exchange any more. */
-async function discard(
-  gateway: Parts,
+async function admit(gateway: Gateway, pending: PendingExchange, request: Request): Promise<Exchanged> {
+  const { sessionId, flow, binding } = pending
+  const cookie = binding.kind === 'cookie' ? request.sessionCookie : null
+  const presented = (await presentedSession(gateway, cookie))?.session ?? null
+  const groups = [flow.starter?.groupId ?? [], presented?.groupId ?? []].flat()
+  return withSessionChanges(gateway, { groups, ...announcementOf(pending) }, async (rows) => {
+    // The database, too, lets an exchange happen once: a second one finds no session that awaits.
+    const session = await rows.takeAwaiting(sessionId)
+    if (session === null) throw new NotAdmitted(`session ${sessionId} awaits no exchange`)
+    const { client } = request
+    const now = new Date(gateway.runtime.clock())
+    const token = await flow.admit({ rows, session, binding, presented, client, now })
+    return { sessionId, token, via: session.kind === 'BROWSER' ? 'cookie' : 'bearer' }
+  })
+}
+
+function announcementOf({ flow: { announces, starter } }: PendingExchange) {
+  return announces === null || starter === null ? {} : { announcing: { groupId: starter.groupId, kind: announces } }
+}
+
+/** Ends the session that no client will exchange any more. */
+async function giveUp(
+  gateway: Gateway,
   { sessionId }: PendingExchange,
   { client, reason }: { client: ClientInfo; reason: string },
 ): Promise<void> {
-  await changingSessions(gateway, async (tx) => {
-    const ended = await endSessions(tx, { id: sessionId, secretHash: null })
-    for (const { id, did } of ended) {
-      await audit(tx, {
-        clock: gateway.clock,
-        client,
-        kind: 'exchange_refused',
-        did,
-        sessionId: id,
-        detail: { reason },
-      })
+  await withSessionChanges(gateway, {}, async (rows) => {
+    const now = new Date(gateway.runtime.clock())
+    for (const { id, did } of await rows.end({ id: sessionId, secretHash: null })) {
+      await audit(rows.tx, { now, client, kind: 'exchange_refused', did, sessionId: id, detail: { reason } })
     }
-    return { ended, result: undefined }
   })
 }
 
 function invalidToken(cause?: unknown): GatewayError {
   return new GatewayError(
     'EXCHANGE_TOKEN_INVALID',
-    'The exchange token is unknown, expired, already used, or was given to another client. Begin again.',
+    'The exchange token is unknown, expired, already used, or belongs to another client. Start again.',
     { cause },
   )
 }

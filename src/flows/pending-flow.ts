@@ -1,21 +1,15 @@
-import { createHash } from 'node:crypto'
-import type { AuthorizationRequest } from '../atproto/authorization.ts'
+import { z } from 'zod'
+import { type AuthorizationRequest, authorizationRequestSchema } from '../atproto/authorization.ts'
+import type { Gateway } from '../gateway.ts'
 import { MINUTE } from '../platform/clock.ts'
-import type { EphemeralStore } from '../store/ephemeral/ephemeral-store.ts'
-import type { Sealer } from '../store/sealing/sealer.ts'
-import type { ClientBinding } from './client-binding.ts'
-import type { Starter } from './starter.ts'
-
-/** What a flow is for, and who began it. The callback and the exchange decide by it. */
-export type FlowPurpose =
-  | { kind: 'login' | 'create_account' }
-  | { kind: 'add_account' | 'scope_upgrade'; starter: Starter }
-  | { kind: 'developer_token'; starter: Starter; name: string | null; days: number }
-
-export type FlowKind = FlowPurpose['kind']
+import { type ClientBinding, clientBindingSchema } from './client-binding.ts'
+import { resumeFlow } from './flow.ts'
+import { type Flow, type FlowKind, flowKindSchema } from './flow-definition.ts'
+import { oneTimeKey, storeOnce, takeOnce } from './sealed-once.ts'
 
 /** What is remembered between the redirect to the authorization server and the callback. */
-export type PendingFlow = FlowPurpose & {
+export type PendingFlow = {
+  flow: Flow
   binding: ClientBinding
   /** Absolute URL, checked when the flow began. */
   returnTo: string
@@ -28,22 +22,34 @@ export type PendingFlow = FlowPurpose & {
 /** How long a person has to come back from the authorization server. */
 export const PENDING_FLOW_TTL = 10 * MINUTE
 
-type Stores = { ephemeral: Pick<EphemeralStore, 'set' | 'take'>; sealer: Sealer }
+const stored = z.object({
+  kind: flowKindSchema,
+  purpose: z.unknown(),
+  binding: clientBindingSchema,
+  returnTo: z.url(),
+  scopes: z.array(z.string()),
+  request: authorizationRequestSchema,
+})
 
-/** Remembers a flow until its callback. Sealed, because it holds what redeems the authorization code. */
-export async function savePendingFlow({ ephemeral, sealer }: Stores, flow: PendingFlow): Promise<void> {
-  const key = keyOf(flow.request.state)
-  await ephemeral.set(key, await sealer.seal(flow, key), { ttlMs: PENDING_FLOW_TTL })
+/** Remembers a flow until its callback. */
+export async function savePendingFlow(
+  gateway: Pick<Gateway, 'stores'>,
+  pending: Omit<PendingFlow, 'flow'> & { kind: FlowKind; purpose: unknown },
+): Promise<void> {
+  const key = oneTimeKey('flow', pending.request.state)
+  await storeOnce(gateway, { key, value: pending, ttlMs: PENDING_FLOW_TTL })
 }
 
-/** The flow whose authorization request had this `state`, once; null when there is none, it is over, or it was taken. */
-export async function takePendingFlow({ ephemeral, sealer }: Stores, state: string): Promise<PendingFlow | null> {
-  const key = keyOf(state)
-  const sealed = await ephemeral.take(key)
-  return sealed === null ? null : ((await sealer.open(sealed, key)) as PendingFlow)
-}
-
-/** Hashed, so that the store's keys tell nobody a `state` that is still good. */
-function keyOf(state: string): string {
-  return `flow:${createHash('sha256').update(state).digest('base64url')}`
+/** Takes the flow whose authorization request had this `state`, once; null when there is none, it has expired, or it was taken. */
+export async function takePendingFlow(
+  gateway: Pick<Gateway, 'stores' | 'runtime'>,
+  state: string,
+): Promise<PendingFlow | null> {
+  return takeOnce(gateway, {
+    key: oneTimeKey('flow', state),
+    read(value) {
+      const { kind, purpose, ...rest } = stored.parse(value)
+      return { flow: resumeFlow(kind, purpose), ...rest }
+    },
+  })
 }

@@ -1,9 +1,12 @@
+import { z } from 'zod'
 import { linkedSessions } from '../sessions/group.ts'
 import { requireGroup, type Viewer } from '../sessions/viewer.ts'
 import type { PrismaClient } from '../store/sql/generated/client.ts'
 
 /** Who began a flow from within a session: the account, and the group that it is signed in in. */
-export type Starter = { did: string; groupId: string }
+export const starterSchema = z.object({ did: z.string(), groupId: z.string() })
+
+export type Starter = z.output<typeof starterSchema>
 
 /**
  * The viewer as the starter of a flow.

@@ -20,7 +20,7 @@ export const builder = new SchemaBuilder<{
   plugins: [ScopeAuthPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: {
-    client: (context) => context.gateway.db,
+    client: (context) => context.gateway.stores.db,
     dmmf: getDatamodel(),
     exposeDescriptions: false,
   },

@@ -2,6 +2,7 @@ import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { authenticate } from '../sessions/authenticate.ts'
 import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
+import { keepAlive } from '../sessions/keep-alive.ts'
 import { requireNotReplaced } from '../sessions/still-active.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 
@@ -26,13 +27,20 @@ export function createContext(gateway: Gateway, { clientRequest, cookies }: Serv
     clientRequest,
     cookies,
     viewer() {
-      viewer ??= authenticate(gateway, clientRequest)
+      viewer ??= identify(gateway, clientRequest)
       return viewer
     },
     continueAs(next) {
       viewer = Promise.resolve(next)
     },
   }
+}
+
+/** Authenticates the request. A session that is used is kept alive, in the background. */
+async function identify(gateway: Gateway, clientRequest: ClientRequest): Promise<Viewer | null> {
+  const viewer = await authenticate(gateway, clientRequest)
+  if (viewer !== null) keepAlive(gateway, viewer)
+  return viewer
 }
 
 /** The viewer of a field that only signed-in clients reach. */

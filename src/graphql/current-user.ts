@@ -28,11 +28,12 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
       type: [LinkedAccount],
       description:
         'Every account of the session group, the active one included, in the order in which they were linked.',
-      resolve: (query, { session }, _args, { gateway: { db, clock } }) =>
-        db.session.findMany({
+      resolve: (query, { session }, _args, { gateway: { stores, runtime } }) =>
+        stores.db.session.findMany({
           ...query,
           // A developer token is in no group: it has its own account and no other.
-          where: session.groupId === null ? { id: session.id } : linkedSessions(session.groupId, new Date(clock())),
+          where:
+            session.groupId === null ? { id: session.id } : linkedSessions(session.groupId, new Date(runtime.clock())),
           orderBy: LINKED_ORDER,
           relationLoadStrategy: 'join',
         }),
@@ -44,18 +45,18 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
     }),
     grantedScopes: t.stringList({
       description: 'OAuth scopes that the authorization server granted to this session.',
-      resolve: ({ session }) => parseScope(session.credential.scope),
+      resolve: ({ session }) => parseScope(session.grant.scope),
     }),
     missingScopes: t.stringList({
       description: 'Scopes that the gateway requires and this session lacks; non-empty means: call startScopeUpgrade.',
       resolve: ({ session }, _args, { gateway: { config } }) =>
-        missingScopes(config.oauth.requiredScopes, parseScope(session.credential.scope)),
+        missingScopes(config.oauth.requiredScopes, parseScope(session.grant.scope)),
     }),
     offeredScopes: t.stringList({
       description:
         'Scopes that startScopeUpgrade can add to this session: declared by the gateway and not yet granted.',
       resolve: ({ session }, _args, { gateway: { config } }) =>
-        missingScopes(declaredScopes(config), parseScope(session.credential.scope)),
+        missingScopes(declaredScopes(config), parseScope(session.grant.scope)),
     }),
   }),
 })

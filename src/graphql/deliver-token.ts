@@ -25,7 +25,7 @@ export async function deliverToken(
 
 /** A session that was there a moment ago. */
 export async function loadSession({ gateway }: Context, id: string): Promise<ViewerSession> {
-  const session = await findSession(gateway.db, id)
+  const session = await findSession(gateway.stores.db, id)
   // Ended from elsewhere in this very moment.
   if (session === null) throw unauthenticated()
   return session

@@ -1,13 +1,13 @@
 import { parseScope } from '../atproto/scope.ts'
-import { developerTokensOf, PREFIX_LENGTH, revokeDeveloperToken } from '../sessions/revoke-developer-token.ts'
+import { developerTokensOf } from '../sessions/list.ts'
+import { PREFIX_LENGTH, revokeDeveloperToken } from '../sessions/revoke-developer-token.ts'
 import { builder } from './builder.ts'
 import { actingViewer, signedInViewer } from './context.ts'
 
 const DeveloperToken = builder.prismaObject('Session', {
   variant: 'DeveloperToken',
-  description:
-    'A long-lived bearer token with OAuth credentials of its own. Its secret is shown once, by exchangeToken.',
-  include: { credential: { select: { scope: true } } },
+  description: 'A long-lived bearer token with an OAuth grant of its own. Its secret is shown once, by exchangeToken.',
+  include: { grant: { select: { scope: true } } },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
     prefix: t.string({
@@ -25,7 +25,7 @@ const DeveloperToken = builder.prismaObject('Session', {
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends. It does not slide.' }),
     grantedScopes: t.stringList({
       description: 'OAuth scopes that the authorization server granted to this token.',
-      resolve: ({ credential }) => parseScope(credential.scope),
+      resolve: ({ grant }) => parseScope(grant.scope),
     }),
   }),
 })
@@ -38,10 +38,10 @@ builder.queryField('developerTokens', (t) =>
     authScopes: { signedIn: true },
     resolve: async (query, _root, _args, context) => {
       const { session } = await signedInViewer(context)
-      const { db, clock } = context.gateway
-      return db.session.findMany({
+      const { stores, runtime } = context.gateway
+      return stores.db.session.findMany({
         ...query,
-        where: developerTokensOf(session.did, new Date(clock())),
+        where: developerTokensOf(session.did, new Date(runtime.clock())),
         orderBy: { createdAt: 'desc' },
         relationLoadStrategy: 'join',
       })

@@ -25,7 +25,7 @@ const ExchangeTokenPayload = builder.objectRef<Delivered>('ExchangeTokenPayload'
     sessionToken: t.exposeString('sessionToken', {
       nullable: true,
       description:
-        'The bearer credential, for clients that hold it themselves (SDK, CLI, developer tokens). Null for browsers, which get an HttpOnly cookie.',
+        'The bearer token, for clients that hold it themselves (SDK, CLI, developer tokens). Null for browsers, which get an HttpOnly cookie.',
     }),
     account: t.field({ type: LinkedAccount, description: 'Whose it is.', resolve: ({ session }) => session }),
   }),

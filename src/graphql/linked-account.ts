@@ -4,7 +4,7 @@ import { builder } from './builder.ts'
 export const LinkedAccount = builder.prismaObject('Session', {
   variant: 'LinkedAccount',
   description: 'An account in the account switcher.',
-  include: { account: true, credential: { select: { state: true } } },
+  include: { account: true, grant: { select: { state: true } } },
   fields: (t) => ({
     did: t.exposeID('did', { description: 'The DID, by which to switch to it.' }),
     handle: t.string({
@@ -23,7 +23,7 @@ export const LinkedAccount = builder.prismaObject('Session', {
     }),
     needsReauthentication: t.boolean({
       description: "True when the PDS no longer honours this account's OAuth grant; adding the account again mends it.",
-      resolve: ({ credential }) => credential.state === 'revoked',
+      resolve: ({ grant }) => grant.state === 'lost',
     }),
     isActive: t.exposeBoolean('isActive', { description: 'Whether the client acts as this account now.' }),
   }),

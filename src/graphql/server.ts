@@ -16,7 +16,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     graphqlEndpoint: GRAPHQL_PATH,
     context: (serverContext) => createContext(gateway, serverContext),
     maskedErrors: { maskError: publicError },
-    plugins: [errorLogPlugin(gateway.logger)],
+    plugins: [errorLogPlugin(gateway.runtime.logger)],
     logging: yogaLogger(gateway),
     cors: false,
     multipart: false,
@@ -36,7 +36,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
 }
 
 /** Yoga reports every error that was masked or translated; the error plugin has logged the unexpected ones already. */
-function yogaLogger({ logger }: Gateway) {
+function yogaLogger({ runtime: { logger } }: Gateway) {
   const debug = (...args: unknown[]) => logger.debug({ yoga: args.map(String) }, 'graphql-yoga')
   return { debug: () => undefined, info: debug, warn: debug, error: debug }
 }

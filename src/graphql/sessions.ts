@@ -1,4 +1,5 @@
-import { revokeSession, signedInSessions } from '../sessions/rows.ts'
+import { signedInSessions } from '../sessions/list.ts'
+import { revokeSession } from '../sessions/revoke.ts'
 import { builder } from './builder.ts'
 import { actingViewer, signedInViewer } from './context.ts'
 
@@ -14,7 +15,7 @@ const SessionKind = builder.enumType('SessionKind', {
 /** A place where an account is signed in. */
 export const Session = builder.prismaObject('Session', {
   description: 'A place where the account is signed in.',
-  include: { credential: { select: { state: true } } },
+  include: { grant: { select: { state: true } } },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
     kind: t.field({
@@ -42,7 +43,7 @@ export const Session = builder.prismaObject('Session', {
     }),
     needsReauthentication: t.boolean({
       description: "True when the PDS no longer honours this session's OAuth grant.",
-      resolve: (session) => session.credential.state === 'revoked',
+      resolve: (session) => session.grant.state === 'lost',
     }),
   }),
 })
@@ -55,10 +56,10 @@ builder.queryField('sessions', (t) =>
     authScopes: { signedIn: true },
     resolve: async (query, _root, _args, context) => {
       const { session } = await signedInViewer(context)
-      const { db, clock } = context.gateway
-      return db.session.findMany({
+      const { stores, runtime } = context.gateway
+      return stores.db.session.findMany({
         ...query,
-        where: signedInSessions(session.did, new Date(clock())),
+        where: signedInSessions(session.did, new Date(runtime.clock())),
         orderBy: { createdAt: 'desc' },
         relationLoadStrategy: 'join',
       })

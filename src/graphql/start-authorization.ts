@@ -1,6 +1,8 @@
 import { bindToChallenge, bindToCookie, type ClientBinding, newClientCookie } from '../flows/client-binding.ts'
-import type { FlowReturn, StartedFlow } from '../flows/start.ts'
-import { startAddAccount, startDeveloperToken, startScopeUpgrade } from '../flows/start-from-session.ts'
+import { addAccount } from '../flows/kinds/add-account.ts'
+import { developerToken } from '../flows/kinds/developer-token.ts'
+import { scopeUpgrade } from '../flows/kinds/scope-upgrade.ts'
+import { type FlowReturn, type StartedFlow, startFlow } from '../flows/start.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
@@ -38,8 +40,8 @@ builder.mutationField('startAddAccount', (t) =>
     args: { input: t.arg({ type: StartAddAccountInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const viewer = await actingViewer(context)
-      const { handle } = input
-      return startAddAccount(context.gateway, { viewer, handle, ...returnOfSession(context, viewer, input) })
+      const request = { viewer, handle: input.handle }
+      return startFlow(context.gateway, addAccount, { request, ...returnOfSession(context, viewer, input) })
     },
   }),
 )
@@ -65,8 +67,8 @@ builder.mutationField('startScopeUpgrade', (t) =>
     args: { input: t.arg({ type: StartScopeUpgradeInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const viewer = await actingViewer(context)
-      const { scopes } = input
-      return startScopeUpgrade(context.gateway, { viewer, scopes, ...returnOfSession(context, viewer, input) })
+      const request = { viewer, scopes: input.scopes }
+      return startFlow(context.gateway, scopeUpgrade, { request, ...returnOfSession(context, viewer, input) })
     },
   }),
 )
@@ -88,14 +90,15 @@ const StartDeveloperTokenInput = builder.inputType('StartDeveloperTokenInput', {
 builder.mutationField('startDeveloperToken', (t) =>
   t.field({
     type: StartAuthorizationPayload,
-    description: 'Begin an authorization that creates a developer token with OAuth credentials of its own.',
+    description: 'Begin an authorization that creates a developer token with an OAuth grant of its own.',
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: StartDeveloperTokenInput, required: true }) },
     resolve: async (_root, { input }, context) => {
       const viewer = await actingViewer(context)
       const { name = null, expiresInDays = null, returnTo = null, exchangeChallenge = null } = input
       const binding = bindingOf(context, viewer, exchangeChallenge)
-      return startDeveloperToken(context.gateway, { viewer, name, expiresInDays, returnTo, binding })
+      const request = { viewer, name, expiresInDays }
+      return startFlow(context.gateway, developerToken, { request, returnTo, binding })
     },
   }),
 )
@@ -103,8 +106,8 @@ builder.mutationField('startDeveloperToken', (t) =>
 type ReturnInput = { returnTo?: string | null | undefined; exchangeChallenge?: string | null | undefined }
 
 /**
- * How a flow returns that makes a session of the viewer's group. It is held the way the viewer holds its own: a script that could turn a
- * cookie into a token that it can read would be as good as one that reads the cookie.
+ * How a flow returns that makes a session of the viewer's group. The client holds the new session as it holds its own: a script that
+ * could turn a cookie into a token that it can read would be as dangerous as one that reads the cookie.
  */
 function returnOfSession(context: Context, viewer: Viewer, input: ReturnInput): FlowReturn {
   const { returnTo = null, exchangeChallenge = null } = input

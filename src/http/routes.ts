@@ -5,6 +5,7 @@ import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import type { Gateway } from '../gateway.ts'
+import { callbackHandler } from './callback.ts'
 import { createCookies } from './cookies.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
 import { redirectLocalhost } from './localhost.ts'
@@ -14,7 +15,7 @@ import { logRequest } from './request-log.ts'
 import { answerError, answerNotFound } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { graphiqlPolicy, pagePolicy } from './security-headers.ts'
-import { callbackHandler, startHandler } from './start.ts'
+import { startHandler } from './start.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
 
@@ -22,7 +23,7 @@ const MAX_BODY_BYTES = 256 * 1024
 export async function createServer(gateway: Gateway, graphql: GraphqlServer): Promise<FastifyInstance> {
   const { config } = gateway
   const server = fastify({
-    loggerInstance: gateway.logger as FastifyBaseLogger,
+    loggerInstance: gateway.runtime.logger as FastifyBaseLogger,
     // Fastify would log whole URLs, and with them codes, states and exchange tokens.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
@@ -48,8 +49,8 @@ export async function createServer(gateway: Gateway, graphql: GraphqlServer): Pr
 
   server.get('/auth/start', startHandler(gateway, cookies))
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
-  server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.clients))
-  server.get(JWKS_PATH, jwksHandler(gateway.clients))
+  server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
+  server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
   server.get('/graphql', graphiqlPolicy, graphqlHandler(graphql, cookies))
   server.post('/graphql', { onRequest: onlyFromHere }, graphqlHandler(graphql, cookies))
   await server.register(portal)

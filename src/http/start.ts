@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { parseStartInput } from '../flows/account-input.ts'
-import { completeFlow } from '../flows/callback.ts'
 import { bindToChallenge, bindToCookie, newClientCookie } from '../flows/client-binding.ts'
-import { startSignIn } from '../flows/start.ts'
+import { createAccount } from '../flows/kinds/create-account.ts'
+import { login } from '../flows/kinds/login.ts'
+import { type FlowReturn, type StartedFlow, startFlow } from '../flows/start.ts'
 import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { clientRequest } from './client-request.ts'
@@ -20,19 +20,20 @@ const startQuery = z.object({
   exchange_challenge: parameter,
 })
 
+type StartQuery = z.output<typeof startQuery>
+
 /**
  * `GET /auth/start`: begins to sign in (`handle`) or to create an account (`pds_url`), and redirects to the authorization server.
- * A page that wants to show errors in place asks with `Accept: application/json`, and is told the address instead.
+ * A page that shows errors in place sends `Accept: application/json` and gets the address as JSON instead.
  */
 export function startHandler(gateway: Gateway, cookies: Cookies): Handler {
   return async (request, reply) => {
     const query = startQuery.safeParse(request.query)
     if (!query.success) throw new GatewayError('BAD_USER_INPUT', 'Give each parameter once.')
-    const { handle = null, pds_url: pdsUrl = null, return_to: returnTo = null, exchange_challenge } = query.data
-    const input = parseStartInput({ handle, pdsUrl })
+    const { return_to: returnTo = null, exchange_challenge } = query.data
     const clientCookie = clientRequest(request, cookies).clientCookie ?? newClientCookie()
     const binding = exchange_challenge === undefined ? bindToCookie(clientCookie) : bindToChallenge(exchange_challenge)
-    const { authUrl, expiresAt } = await startSignIn(gateway, { input, returnTo, binding })
+    const { authUrl, expiresAt } = await startFromQuery(gateway, query.data, { returnTo, binding })
 
     noStore(reply)
     if (binding.kind === 'cookie') cookies.of(reply).setClient(clientCookie)
@@ -41,12 +42,20 @@ export function startHandler(gateway: Gateway, cookies: Cookies): Handler {
   }
 }
 
-/** `GET /auth/callback`: takes the authorization response, and redirects to the frontend with what became of it. */
-export function callbackHandler(gateway: Gateway, cookies: Cookies): Handler {
-  return async (request, reply) => {
-    const { clientCookie, client } = clientRequest(request, cookies)
-    const params = new URL(request.url, gateway.config.publicUrl).searchParams
-    const destination = await completeFlow(gateway, { params, clientCookie, userAgent: client.userAgent })
-    return noStore(reply).redirect(destination, 303)
+/** Exactly one of `handle` and `pds_url` says which kind of flow it is. */
+function startFromQuery(
+  gateway: Gateway,
+  { handle, pds_url: pdsUrl }: StartQuery,
+  flowReturn: FlowReturn,
+): Promise<StartedFlow> {
+  if (handle !== undefined && pdsUrl === undefined) {
+    return startFlow(gateway, login, { ...flowReturn, request: { account: handle } })
   }
+  if (pdsUrl !== undefined && handle === undefined) {
+    return startFlow(gateway, createAccount, { ...flowReturn, request: { pdsUrl } })
+  }
+  throw new GatewayError(
+    'BAD_USER_INPUT',
+    'Give either handle, to sign in, or pds_url, to create an account: exactly one of them.',
+  )
 }

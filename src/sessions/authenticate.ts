@@ -1,46 +1,45 @@
 import type { Gateway } from '../gateway.ts'
-import type { PrismaClient } from '../store/sql/generated/client.ts'
-import { keepInUse } from './keep-alive.ts'
 import { parseSessionToken, secretMatches } from './token.ts'
 import { findSession, type Viewer, type ViewerSession } from './viewer.ts'
 
-/** What a request shows of itself. */
-export type RequestCredentials = { sessionCookie: string | null; authorization: string | null }
+/** The session tokens that a request carries. */
+export type PresentedTokens = { sessionCookie: string | null; authorization: string | null }
 
-type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger' | 'ephemeral'>
+type Parts = {
+  stores: Pick<Gateway['stores'], 'db'>
+  runtime: Pick<Gateway['runtime'], 'clock'>
+}
 
 /**
  * Who makes a request, or null. The cookie counts if there is one, else a bearer token (RFC 6750 §2.1).
- * Costs one database query, and a write in the background every few minutes.
+ * One database query; nothing is written.
  */
 export async function authenticate(
-  gateway: Parts,
-  { sessionCookie, authorization }: RequestCredentials,
+  parts: Parts,
+  { sessionCookie, authorization }: PresentedTokens,
 ): Promise<Viewer | null> {
-  const proven = await proveSession(gateway.db, sessionCookie ?? bearerToken(authorization), gateway.clock())
-  if (proven === null) return null
-  if (!proven.isReplaced) keepInUse(gateway, proven.session)
-  return { ...proven, via: sessionCookie === null ? 'bearer' : 'cookie' }
+  const presented = await presentedSession(parts, sessionCookie ?? bearerToken(authorization))
+  if (presented === null) return null
+  return { ...presented, via: sessionCookie === null ? 'bearer' : 'cookie' }
 }
 
-/** The session that a session token proves, if it may be used at all. */
-export async function proveSession(
-  db: Pick<PrismaClient, 'session'>,
+/** The session that a session token authenticates, or null. */
+export async function presentedSession(
+  { stores, runtime }: Parts,
   text: string | null,
-  now: number,
 ): Promise<{ session: ViewerSession; isReplaced: boolean } | null> {
   const token = text === null ? null : parseSessionToken(text)
   if (token === null) return null
-  const session = await findSession(db, token.id)
+  const session = await findSession(stores.db, token.id)
+  const now = runtime.clock()
   if (session === null || session.expiresAt.getTime() <= now) return null
   const { secretHash, formerHash, isActive, graceUntil } = session
   const inGrace = graceUntil !== null && graceUntil.getTime() > now
   if (secretHash !== null && secretMatches(token.secret, secretHash)) {
     return isActive || inGrace ? { session, isReplaced: !isActive } : null
   }
-  return inGrace && formerHash !== null && secretMatches(token.secret, formerHash)
-    ? { session, isReplaced: true }
-    : null
+  const isFormer = inGrace && formerHash !== null && secretMatches(token.secret, formerHash)
+  return isFormer ? { session, isReplaced: true } : null
 }
 
 function bearerToken(authorization: string | null): string | null {

@@ -15,43 +15,49 @@ export const SESSION_CHANGE_KINDS = [
 
 export type SessionChangeKind = (typeof SESSION_CHANGE_KINDS)[number]
 
-/** A change of a session group. It names no account and holds no secret: whoever may know more asks again who it is. */
+/** A change of a session group. It names no account and holds no secret: clients query currentUser again. */
 export type SessionChange = { groupId: string; kind: SessionChangeKind }
 
-/**
- * Tells the group's clients, on every replica, after the change is committed. Never blocks and never fails the caller: what
- * has changed has changed, and a client that was not told asks again when it is next looked at.
- */
-export function announce(
-  { ephemeral, logger }: Pick<Gateway, 'ephemeral' | 'logger'>,
-  { groupId, kind }: SessionChange,
-): void {
-  ephemeral
-    .publish(channelOf(groupId), kind)
-    .catch((error: unknown) => logger.warn({ err: error, kind }, 'session change not announced'))
+type Announcing = {
+  stores: Pick<Gateway['stores'], 'ephemeral'>
+  runtime: Pick<Gateway['runtime'], 'logger'>
 }
 
 /**
- * The changes of the viewer's session group from now on. Ends with the one by which its session ceases to be the active one, or when the
- * gateway closes.
+ * Tells the group's clients on every replica of a committed change. Returns at once and never throws: a client that misses the
+ * message queries again when its tab comes into view.
+ */
+export function announce({ stores, runtime }: Announcing, { groupId, kind }: SessionChange): void {
+  stores.ephemeral
+    .publish(channelOf(groupId), kind)
+    .catch((error: unknown) => runtime.logger.warn({ err: error, kind }, 'session change not announced'))
+}
+
+/**
+ * The changes of the viewer's session group from now on. Ends with the change after which its session is no longer the active one,
+ * or when the gateway closes.
  * @throws GatewayError FORBIDDEN for a developer token, which is in no group; SERVICE_UNAVAILABLE
  */
 export async function sessionChanges(
-  { ephemeral, db, closing }: Pick<Gateway, 'ephemeral' | 'db' | 'closing'>,
+  { stores, runtime }: Pick<Gateway, 'stores' | 'runtime'>,
   viewer: Viewer,
 ): Promise<AsyncIterableIterator<SessionChangeKind>> {
   const groupId = requireGroup(viewer)
-  const heard = new EventEmitter()
-  const changes = on(heard, 'change', { close: ['end'] })
-  const unsubscribe = await ephemeral.subscribe(channelOf(groupId), (kind) => void heard.emit('change', kind))
-  const end = () => void heard.emit('end')
+  const { closing } = runtime
+  const received = new EventEmitter()
+  const changes = on(received, 'change', { close: ['end'] })
+  const unsubscribe = await stores.ephemeral.subscribe(channelOf(groupId), (message) => {
+    // A newer replica may announce a kind that this one does not know.
+    if (isKnownKind(message)) received.emit('change', message)
+  })
+  const end = () => void received.emit('end')
   closing.addEventListener('abort', end, { once: true })
 
   let unsubscribed: Promise<void> | undefined
   async function close(): Promise<IteratorReturnResult<undefined>> {
     closing.removeEventListener('abort', end)
     end()
-    // A store that is away has forgotten us by itself.
+    // A store that cannot be reached has dropped the subscription with its connection.
     unsubscribed ??= unsubscribe().catch(() => undefined)
     await unsubscribed
     return { value: undefined, done: true }
@@ -59,14 +65,14 @@ export async function sessionChanges(
 
   async function isActive(): Promise<boolean> {
     try {
-      return await isStillActive(db, viewer)
+      return await isStillActive(stores.db, viewer)
     } catch (error) {
       await close()
       throw error
     }
   }
 
-  // Not a generator: one that waits for a change cannot be ended from outside, and would stay subscribed after its client has gone.
+  // Not a generator: one that waits for a change cannot be ended from outside, and would stay subscribed after its client has left.
   const iterator: AsyncIterableIterator<SessionChangeKind> = {
     [Symbol.asyncIterator]: () => iterator,
     async next() {
@@ -78,9 +84,13 @@ export async function sessionChanges(
     },
     return: close,
   }
-  // Nothing falls between the look-up of the viewer and now.
-  if (!(await isActive())) heard.emit('change', 'ACCOUNT_SWITCHED' satisfies SessionChangeKind)
+  // A change between the look-up of the viewer and the subscription would be missed otherwise.
+  if (!(await isActive())) received.emit('change', 'ACCOUNT_SWITCHED' satisfies SessionChangeKind)
   return iterator
+}
+
+function isKnownKind(message: string): message is SessionChangeKind {
+  return SESSION_CHANGE_KINDS.some((kind) => kind === message)
 }
 
 function channelOf(groupId: string): string {

@@ -1,8 +1,8 @@
 import type { ClientInfo } from '../audit/audit.ts'
-import type { RequestCredentials } from './authenticate.ts'
+import type { PresentedTokens } from './authenticate.ts'
 
 /** What the gateway reads of a request, whichever way it came in. */
-export type ClientRequest = RequestCredentials & {
+export type ClientRequest = PresentedTokens & {
   /** The id under which the log has this request. */
   id: string
   clientCookie: string | null

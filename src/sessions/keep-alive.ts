@@ -1,9 +1,10 @@
-import { GrantLost } from '../atproto/grants/grants.ts'
+import { GrantLost } from '../atproto/grants/rows.ts'
 import type { Gateway } from '../gateway.ts'
 import { DAY, HOUR, MINUTE } from '../platform/clock.ts'
 import type { Prisma } from '../store/sql/generated/client.ts'
 import { announce } from './changes.ts'
-import { lockGroup } from './group.ts'
+import type { Viewer } from './viewer.ts'
+import { withSessionChanges } from './with-session-changes.ts'
 
 /** How old `lastUsedAt` may grow before it is written again. */
 const TOUCH_INTERVAL = 5 * MINUTE
@@ -11,46 +12,36 @@ const TOUCH_INTERVAL = 5 * MINUTE
 /** How long a grant goes unrefreshed while its session is in use. */
 const REFRESH_INTERVAL = 1 * HOUR
 
-type SessionInUse = Prisma.SessionGetPayload<{ include: { credential: { select: { state: true; updatedAt: true } } } }>
-
-type Parts = Pick<Gateway, 'db' | 'clock' | 'config' | 'credentials' | 'logger' | 'ephemeral'>
+type UsedSession = Prisma.SessionGetPayload<{ include: { grant: { select: { state: true; updatedAt: true } } } }>
 
 /**
- * Notes every few minutes that a session is used: its group slides, and a grant that was not used for an hour is refreshed, which
- * keeps it alive and finds out when the PDS no longer honours it. In the background: no reader waits for it.
+ * Keeps a session that is in use alive, in the background: every few minutes its group slides, and a grant that was not refreshed
+ * for an hour is refreshed, which also finds out whether the PDS still honours it. Returns at once and never throws.
  */
-export function keepInUse(gateway: Parts, session: SessionInUse): void {
-  const now = gateway.clock()
+export function keepAlive(gateway: Gateway, { session, isReplaced }: Pick<Viewer, 'session' | 'isReplaced'>): void {
+  const now = gateway.runtime.clock()
+  if (isReplaced) return
   if (session.lastUsedAt !== null && now - session.lastUsedAt.getTime() < TOUCH_INTERVAL) return
   slide(gateway, session, new Date(now)).catch((error: unknown) =>
-    gateway.logger.warn({ err: error, sessionId: session.id }, 'session not slid'),
+    gateway.runtime.logger.warn({ err: error, sessionId: session.id }, 'session not slid'),
   )
-  const { state, updatedAt } = session.credential
-  if (state === 'revoked' || now - updatedAt.getTime() < REFRESH_INTERVAL) return
-  gateway.credentials.refresh(session.credentialId).catch((error: unknown) => {
-    const isLost = error instanceof GrantLost
-    gateway.logger[isLost ? 'info' : 'warn']({ err: error, sessionId: session.id }, 'grant not refreshed')
-    if (isLost && session.groupId !== null)
-      announce(gateway, { groupId: session.groupId, kind: 'NEEDS_REAUTHENTICATION' })
+  const { state, updatedAt } = session.grant
+  if (state === 'ok' && now - updatedAt.getTime() >= REFRESH_INTERVAL) refresh(gateway, session)
+}
+
+/** The sessions of a group slide together. A developer token has a fixed end. */
+async function slide(gateway: Gateway, { id, groupId }: UsedSession, now: Date): Promise<void> {
+  const until = new Date(now.getTime() + gateway.config.sessionDays * DAY)
+  await withSessionChanges(gateway, { groups: groupId === null ? [] : [groupId] }, async (rows) => {
+    if (groupId !== null) await rows.slideGroup(groupId, { until, now })
+    await rows.touch(id, now)
   })
 }
 
-/** The sessions of a group slide together, each no further than its own grant. A developer token has a fixed end. */
-async function slide(
-  { db, config }: Parts,
-  { id, groupId }: Pick<SessionInUse, 'id' | 'groupId'>,
-  now: Date,
-): Promise<void> {
-  await db.$transaction(async (tx) => {
-    if (groupId !== null) {
-      await lockGroup(tx, groupId)
-      const latest = new Date(now.getTime() + config.sessionDays * DAY)
-      await tx.$executeRaw`
-        UPDATE "Session" SET "expiresAt" = LEAST(${latest}::timestamptz, "Credential"."expiresAt")
-          FROM "Credential"
-         WHERE "Credential"."id" = "Session"."credentialId"
-           AND "Session"."groupId" = ${groupId} AND "Session"."expiresAt" > ${now}::timestamptz`
-    }
-    await tx.session.updateMany({ where: { id }, data: { lastUsedAt: now } })
+function refresh(gateway: Gateway, { id, grantId, groupId }: UsedSession): void {
+  gateway.atproto.grants.refresh(grantId).catch((error: unknown) => {
+    const isLost = error instanceof GrantLost
+    gateway.runtime.logger[isLost ? 'info' : 'warn']({ err: error, sessionId: id }, 'grant not refreshed')
+    if (isLost && groupId !== null) announce(gateway, { groupId, kind: 'NEEDS_REAUTHENTICATION' })
   })
 }

@@ -1,90 +1,158 @@
-import { audit, type ClientInfo } from '../audit/audit.ts'
-import type { Gateway } from '../gateway.ts'
-import { GatewayError } from '../platform/errors.ts'
-import type { Prisma, Session } from '../store/sql/generated/client.ts'
-import { announce, type SessionChange } from './changes.ts'
-import type { Viewer } from './viewer.ts'
+import { SECOND } from '../platform/clock.ts'
+import { newId, newSecret } from '../platform/random.ts'
+import { Prisma, type Session } from '../store/sql/generated/client.ts'
+import { hashSecret, type SessionToken } from './token.ts'
 
-/** A session that was ended, and the credential that is now to be revoked. */
-export type EndedSession = Pick<Session, 'id' | 'did' | 'credentialId' | 'groupId' | 'isActive'>
+/** How long a replaced secret still authenticates, so that requests in flight in other tabs do not fail. */
+export const GRACE = 10 * SECOND
 
-/** What a transaction did to sessions, and what else came of it. */
-export type Changed<T> = {
-  ended: EndedSession[]
-  /** What the clients of the group are told. Where it is left out: what follows from the sessions that ended. */
-  change?: SessionChange
-  result: T
-}
+/** A session that was ended. Its grant is then to be revoked. */
+export type EndedSession = Pick<Session, 'id' | 'did' | 'grantId' | 'groupId' | 'isActive'>
 
-export type ChangingParts = Pick<Gateway, 'db' | 'revocation' | 'ephemeral' | 'logger'>
+/** A session as a callback makes it: awaiting its exchange, in no group and without a secret. */
+export type AwaitingSession = Pick<
+  Session,
+  'kind' | 'name' | 'did' | 'grantId' | 'userAgent' | 'createdAt' | 'expiresAt'
+>
 
-/** Runs a transaction that changes sessions and, once it is committed, has the grants of ended ones revoked and clients told. */
-export async function changingSessions<T>(
-  gateway: ChangingParts,
-  work: (tx: Prisma.TransactionClient) => Promise<Changed<T>>,
-): Promise<Changed<T>> {
-  const changed = await gateway.db.$transaction(work)
-  const { ended, change } = changed
-  for (const { credentialId } of ended) gateway.revocation.revokeSoon(credentialId)
-  for (const each of change === undefined ? changesOf(ended) : [change]) announce(gateway, each)
-  return changed
-}
-
-/** A group without its active session is signed out: its client has no token left to switch with. */
-function changesOf(ended: readonly EndedSession[]): SessionChange[] {
-  const kinds = new Map<string, SessionChange['kind']>()
-  for (const { groupId, isActive } of ended) {
-    if (groupId === null) continue
-    if (isActive || !kinds.has(groupId)) kinds.set(groupId, isActive ? 'SIGNED_OUT' : 'ACCOUNT_REMOVED')
-  }
-  return [...kinds].map(([groupId, kind]) => ({ groupId, kind }))
-}
+/** Where an exchanged session goes. */
+export type Place = { groupId: string; linkedAt: Date; now: Date }
 
 /**
- * Ends sessions, and the groups that lose their last one. To be called within `changingSessions`.
- * @param keepGroup another session is about to take the place
+ * The one writer of Session and SessionGroup, within a transaction. Locks are taken in one order, so that no two transactions
+ * wait for each other: groups by id, then sessions by id.
  */
-export async function endSessions(
-  tx: Prisma.TransactionClient,
-  where: Prisma.SessionWhereInput,
-  { keepGroup = false } = {},
-): Promise<EndedSession[]> {
-  const ending = await tx.session.findMany({
-    where,
-    select: { id: true, did: true, credentialId: true, groupId: true, isActive: true },
-  })
-  if (ending.length === 0) return []
-  await tx.session.deleteMany({ where: { id: { in: ending.map((session) => session.id) } } })
-  if (keepGroup) return ending
-  const groupIds = ending.flatMap((session) => session.groupId ?? [])
-  await tx.sessionGroup.deleteMany({ where: { id: { in: groupIds }, sessions: { none: {} } } })
-  return ending
-}
+export class SessionRows {
+  readonly tx: Prisma.TransactionClient
+  /** The sessions that this transaction has ended. */
+  readonly ended: EndedSession[] = []
+  /** The ids of all sessions that this transaction has written, ended ones included. */
+  readonly changedIds = new Set<string>()
+  readonly #lockedGroups = new Set<string>()
 
-/** The sessions in which an account is signed in: exchanged and not expired. Developer tokens are not among them. */
-export function signedInSessions(did: string, now: Date): Prisma.SessionWhereInput {
-  return { did, kind: { in: ['BROWSER', 'SDK'] }, secretHash: { not: null }, expiresAt: { gt: now } }
-}
-
-/**
- * Signs one of the account's other sessions out.
- * @throws GatewayError SESSION_NOT_FOUND, BAD_USER_INPUT when it is the caller's own
- */
-export async function revokeSession(
-  gateway: ChangingParts & Pick<Gateway, 'clock'>,
-  { viewer, id, client }: { viewer: Viewer; id: string; client: ClientInfo },
-): Promise<void> {
-  const { clock } = gateway
-  const { did } = viewer.session
-  if (id === viewer.session.id) {
-    throw new GatewayError('BAD_USER_INPUT', 'This is the session that you are using. Call logout to end it.')
+  constructor(tx: Prisma.TransactionClient) {
+    this.tx = tx
   }
-  await changingSessions(gateway, async (tx) => {
-    const ended = await endSessions(tx, { AND: [{ id }, signedInSessions(did, new Date(clock()))] })
-    if (ended.length === 0) {
-      throw new GatewayError('SESSION_NOT_FOUND', 'This account has no such session. It may have ended already.')
+
+  /** Locks groups until the transaction ends: changes of which sessions a group has, and which is active, go one at a time. */
+  async lockGroups(ids: readonly string[]): Promise<void> {
+    const missing = [...new Set(ids)].filter((id) => !this.#lockedGroups.has(id))
+    if (missing.length === 0) return
+    const rows = await this.tx.$queryRaw<{ id: string }[]>`
+      SELECT "id" FROM "SessionGroup" WHERE "id" IN (${Prisma.join(missing)}) ORDER BY "id" FOR UPDATE`
+    for (const { id } of rows) this.#lockedGroups.add(id)
+  }
+
+  /** Whether a group that was to be locked exists. */
+  hasGroup(id: string): boolean {
+    return this.#lockedGroups.has(id)
+  }
+
+  /** Locks a session that awaits its exchange; null when there is none: it was exchanged, given up, or never was. */
+  async takeAwaiting(id: string): Promise<Session | null> {
+    const rows = await this.tx.$queryRaw<unknown[]>`
+      SELECT 1 FROM "Session" WHERE "id" = ${id} AND "secretHash" IS NULL FOR UPDATE`
+    return rows.length === 0 ? null : this.tx.session.findUniqueOrThrow({ where: { id } })
+  }
+
+  /** Writes a session that awaits its exchange. */
+  async insertAwaiting(session: AwaitingSession): Promise<Session> {
+    const row = await this.tx.session.create({ data: { id: newId(), linkedAt: session.createdAt, ...session } })
+    this.changedIds.add(row.id)
+    return row
+  }
+
+  /** Writes a new group. Nobody else can know of it before the transaction ends, so that it needs no lock. */
+  async insertGroup(now: Date): Promise<string> {
+    const { id } = await this.tx.sessionGroup.create({ data: { id: newId(), createdAt: now } })
+    this.#lockedGroups.add(id)
+    return id
+  }
+
+  /** Puts an exchanged session into a locked group, without making it the active one. */
+  async join({ id }: Pick<Session, 'id'>, { groupId, linkedAt, now }: Place): Promise<Session> {
+    this.changedIds.add(id)
+    // No client ever holds this secret. It marks the session as exchanged until a switch to it makes another.
+    const secretHash = hashSecret(newSecret())
+    return this.tx.session.update({ where: { id }, data: { groupId, linkedAt, lastUsedAt: now, secretHash } })
+  }
+
+  /**
+   * Makes a session the one that its client uses, with a new secret, in place of the active one of its group.
+   * The group must be locked.
+   */
+  async activate({ id, kind, groupId, secretHash, graceUntil }: Session, now: Date): Promise<SessionToken> {
+    if (groupId !== null) await this.#deactivate(groupId, now)
+    this.changedIds.add(id)
+    const secret = newSecret()
+    const inGrace = graceUntil !== null && graceUntil > now
+    await this.tx.session.update({
+      where: { id },
+      data: {
+        secretHash: hashSecret(secret),
+        formerHash: inGrace ? secretHash : null,
+        isActive: true,
+        // A developer token that was created has not been used yet.
+        lastUsedAt: kind === 'DEVELOPER_TOKEN' ? null : now,
+      },
+    })
+    return { id, secret }
+  }
+
+  /** The active session's secret keeps authenticating during the grace period; an older one of it does not. */
+  async #deactivate(groupId: string, now: Date): Promise<void> {
+    const replaced = await this.tx.session.updateManyAndReturn({
+      where: { groupId, isActive: true },
+      data: { isActive: false, formerHash: null, graceUntil: new Date(now.getTime() + GRACE) },
+      select: { id: true },
+    })
+    for (const { id } of replaced) this.changedIds.add(id)
+  }
+
+  /**
+   * Ends sessions, and the groups that lose their last one.
+   * @param options `keepGroup`: another session is about to take the place
+   * @returns the sessions that this call has ended; one that another transaction ended first is not among them
+   */
+  async end(where: Prisma.SessionWhereInput, { keepGroup = false } = {}): Promise<EndedSession[]> {
+    const found = await this.tx.session.findMany({ where, select: { id: true, groupId: true } })
+    if (found.length === 0) return []
+    await this.lockGroups(found.flatMap(({ groupId }) => groupId ?? []))
+    const ids = found.map(({ id }) => id)
+    await this.tx.$queryRaw`SELECT 1 FROM "Session" WHERE "id" IN (${Prisma.join(ids)}) ORDER BY "id" FOR UPDATE`
+    // Read again under the locks: one that was used, switched to or ended meanwhile is another matter.
+    const ending = await this.tx.session.findMany({
+      where: { AND: [where, { id: { in: ids } }] },
+      select: { id: true, did: true, grantId: true, groupId: true, isActive: true },
+    })
+    await this.tx.session.deleteMany({ where: { id: { in: ending.map(({ id }) => id) } } })
+    for (const session of ending) {
+      this.ended.push(session)
+      this.changedIds.add(session.id)
     }
-    await audit(tx, { clock, client, kind: 'session_revoked', did, sessionId: id, detail: { by: viewer.session.id } })
-    return { ended, result: undefined }
-  })
+    if (!keepGroup) await this.#deleteEmptyGroups(ending)
+    return ending
+  }
+
+  async #deleteEmptyGroups(ended: readonly EndedSession[]): Promise<void> {
+    const ids = ended.flatMap(({ groupId }) => groupId ?? [])
+    await this.tx.sessionGroup.deleteMany({ where: { id: { in: ids }, sessions: { none: {} } } })
+  }
+
+  /** Slides the sessions of a locked group to `until`, each no further than its own grant. */
+  async slideGroup(groupId: string, { until, now }: { until: Date; now: Date }): Promise<void> {
+    const slid = await this.tx.$queryRaw<{ id: string }[]>`
+      UPDATE "Session" SET "expiresAt" = LEAST(${until}::timestamptz, "Grant"."expiresAt")
+        FROM "Grant"
+       WHERE "Grant"."id" = "Session"."grantId"
+         AND "Session"."groupId" = ${groupId} AND "Session"."expiresAt" > ${now}::timestamptz
+      RETURNING "Session"."id"`
+    for (const { id } of slid) this.changedIds.add(id)
+  }
+
+  /** Records that a session was used. One that has ended meanwhile is left alone. */
+  async touch(id: string, now: Date): Promise<void> {
+    const { count } = await this.tx.session.updateMany({ where: { id }, data: { lastUsedAt: now } })
+    if (count > 0) this.changedIds.add(id)
+  }
 }

@@ -1,22 +1,19 @@
 import { type AuditKind, audit, type ClientInfo } from '../audit/audit.ts'
-import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { activateSession, findLinkedSession, lockGroup } from './group.ts'
-import { type ChangingParts, changingSessions, type EndedSession, endSessions } from './rows.ts'
+import { findLinkedSession } from './group.ts'
 import { requireStillActive } from './still-active.ts'
 import type { SessionToken } from './token.ts'
 import { requireGroup, type Viewer } from './viewer.ts'
+import { type ChangeParts, withSessionChanges } from './with-session-changes.ts'
 
-type Parts = ChangingParts & Pick<Gateway, 'clock'>
 type Request = { viewer: Viewer; client: ClientInfo }
 
 /**
- * Ends the viewer's session and, since nobody could reach them any more, those of the other accounts of its group.
+ * Ends the viewer's session and the other sessions of its group, which no client could reach any more.
  * @throws GatewayError FORBIDDEN
  */
-export async function logout(gateway: Parts, request: Request): Promise<void> {
-  const { id, groupId } = request.viewer.session
-  await endGroup(gateway, { ...request, where: groupId === null ? { id } : { groupId }, kind: 'signed_out' })
+export async function logout(gateway: ChangeParts, request: Request): Promise<void> {
+  await endOwn(gateway, { ...request, kind: 'signed_out' })
 }
 
 /**
@@ -24,10 +21,9 @@ export async function logout(gateway: Parts, request: Request): Promise<void> {
  * @returns how many ended
  * @throws GatewayError FORBIDDEN
  */
-export async function logoutAll(gateway: Parts, request: Request): Promise<number> {
-  const groupId = requireGroup(request.viewer)
-  const ended = await endGroup(gateway, { ...request, where: { groupId }, kind: 'signed_out_everywhere' })
-  return ended.length
+export async function logoutAll(gateway: ChangeParts, request: Request): Promise<number> {
+  requireGroup(request.viewer)
+  return endOwn(gateway, { ...request, kind: 'signed_out_everywhere' })
 }
 
 /**
@@ -35,36 +31,36 @@ export async function logoutAll(gateway: Parts, request: Request): Promise<numbe
  * @returns the token of the session to go on with, which is new
  * @throws GatewayError ALREADY_ACTIVE, ACCOUNT_NOT_LINKED, FORBIDDEN; nothing has ended then
  */
-export async function logoutTo(gateway: Parts, request: Request & { switchTo: string }): Promise<SessionToken> {
-  const { viewer, client, switchTo } = request
-  const { clock } = gateway
+export async function logoutTo(
+  gateway: ChangeParts,
+  { viewer, client, switchTo }: Request & { switchTo: string },
+): Promise<SessionToken> {
   const { id, did } = viewer.session
   const groupId = requireGroup(viewer)
   if (switchTo === did) {
     throw new GatewayError('ALREADY_ACTIVE', 'That is the account that you are signing out of. Name another one.')
   }
-  const { result } = await changingSessions(gateway, async (tx) => {
-    await lockGroup(tx, groupId)
-    await requireStillActive(tx, viewer)
-    const now = new Date(clock())
-    const target = await findLinkedSession(tx, { groupId, did: switchTo, now })
-    const ended = await endSessions(tx, { id })
-    await audit(tx, { clock, client, kind: 'signed_out', did, sessionId: id })
-    const change = { groupId, kind: 'ACCOUNT_SWITCHED' } as const
-    return { ended, change, result: await activateSession(tx, target, now) }
+  const announcing = { groupId, kind: 'ACCOUNT_SWITCHED' } as const
+  return withSessionChanges(gateway, { groups: [groupId], announcing }, async (rows) => {
+    await requireStillActive(rows.tx, viewer)
+    const now = new Date(gateway.runtime.clock())
+    const target = await findLinkedSession(rows.tx, { groupId, did: switchTo, now })
+    await rows.end({ id })
+    await audit(rows.tx, { now, client, kind: 'signed_out', did, sessionId: id })
+    return rows.activate(target, now)
   })
-  return result
 }
 
-type Ending = Request & { where: { id: string } | { groupId: string }; kind: AuditKind }
-
-async function endGroup(gateway: Parts, { viewer, client, where, kind }: Ending): Promise<EndedSession[]> {
-  const { ended } = await changingSessions(gateway, async (tx) => {
-    if ('groupId' in where) await lockGroup(tx, where.groupId)
-    await requireStillActive(tx, viewer)
-    const sessions = await endSessions(tx, where)
-    for (const { id, did } of sessions) await audit(tx, { clock: gateway.clock, client, kind, did, sessionId: id })
-    return { ended: sessions, result: undefined }
+/** Ends the viewer's group, or the one session of a developer token, and returns how many sessions ended. */
+async function endOwn(gateway: ChangeParts, { viewer, client, kind }: Request & { kind: AuditKind }): Promise<number> {
+  const { id, groupId } = viewer.session
+  return withSessionChanges(gateway, { groups: groupId === null ? [] : [groupId] }, async (rows) => {
+    await requireStillActive(rows.tx, viewer)
+    const now = new Date(gateway.runtime.clock())
+    const ended = await rows.end(groupId === null ? { id } : { groupId })
+    for (const session of ended) {
+      await audit(rows.tx, { now, client, kind, did: session.did, sessionId: session.id })
+    }
+    return ended.length
   })
-  return ended
 }

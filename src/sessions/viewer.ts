@@ -6,28 +6,28 @@ export type Viewer = {
   session: ViewerSession
   /** Whether the session came as a cookie, or as a bearer token that the client holds itself. */
   via: 'cookie' | 'bearer'
-  /** Its secret was replaced a moment ago, in another tab of the same client. It may still read, but changes nothing. */
+  /** Another tab of the same client has just replaced the secret of this session. The viewer may read, but change nothing. */
   isReplaced: boolean
 }
 
 export type ViewerSession = Prisma.SessionGetPayload<{ include: typeof viewerIncludes }>
 
-/** What comes along with a session, in the same query. */
+/** What is read with a session, in the same query. */
 export const viewerIncludes = {
   account: true,
-  credential: { select: { scope: true, state: true, expiresAt: true, updatedAt: true } },
+  grant: { select: { scope: true, state: true, expiresAt: true, updatedAt: true } },
 } satisfies Prisma.SessionInclude
+
+/** A session with what a viewer needs, or null. */
+export function findSession(db: Pick<PrismaClient, 'session'>, id: string): Promise<ViewerSession | null> {
+  return db.session.findUnique({ where: { id }, include: viewerIncludes, relationLoadStrategy: 'join' })
+}
 
 /**
  * The session group that a viewer's session is in.
- * @throws GatewayError FORBIDDEN for a developer token, which is in no group and must not create sessions that outlive it
+ * @throws GatewayError FORBIDDEN for a developer token: it is in no group, and must not create sessions that outlive it
  */
 export function requireGroup({ session }: Viewer): string {
   if (session.groupId !== null) return session.groupId
   throw new GatewayError('FORBIDDEN', 'A developer token cannot do this. Sign in with a browser or an SDK session.')
-}
-
-/** A session with what a viewer shows of it. */
-export function findSession(db: Pick<PrismaClient, 'session'>, id: string): Promise<ViewerSession | null> {
-  return db.session.findUnique({ where: { id }, include: viewerIncludes, relationLoadStrategy: 'join' })
 }

@@ -91,10 +91,10 @@ describeBrowser('the account switcher, in Chromium', () => {
 
   it('offers to sign in again where the PDS no longer honours the grant, which mends it', async () => {
     const { page, context, atgate } = scene
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     await signedIn(context, atgate.url, ['alice.test'])
-    const { credentialId } = await db.session.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })
-    await db.credential.update({ where: { id: credentialId }, data: { state: 'revoked' } })
+    const { grantId } = await db.session.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })
+    await db.grant.update({ where: { id: grantId }, data: { state: 'lost' } })
     await page.goto(`${atgate.url}/sessions`)
     await page.getByText('The server of alice.test no longer accepts this sign-in.').waitFor()
     await page.getByRole('button', { name: 'Sign in again', exact: true }).click()
@@ -109,7 +109,7 @@ describeBrowser('the account switcher, in Chromium', () => {
     await page.goto(atgate.url)
     await showsAccounts(page, ['alice.test', 'BOB.TEST'])
     // Without a word to the page, as when a backup is restored.
-    await atgate.gateway.db.session.deleteMany()
+    await atgate.gateway.stores.db.session.deleteMany()
     await page.getByRole('button', { name: 'Switch to alice.test' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
     expect(await page.content()).not.toContain('bob.test')

@@ -86,7 +86,7 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     await page.goto(frontend)
     await shows(page, 'alice.test')
     // Nobody is told of it, so only the next request can tell.
-    await atgate.gateway.db.session.deleteMany()
+    await atgate.gateway.stores.db.session.deleteMany()
     await press(page, 'Developer tokens')
     await showsNobody(page)
     await says(page, 'Nobody is signed in, or the session has ended. Sign in first.')
@@ -96,7 +96,7 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     // As a session from before OAUTH_SCOPE was widened.
-    await atgate.gateway.db.credential.updateMany({ data: { scope: 'atproto' } })
+    await atgate.gateway.stores.db.grant.updateMany({ data: { scope: 'atproto' } })
     await page.goto(frontend)
     await page.getByText('May: atproto', { exact: true }).waitFor()
     await press(page, 'New developer token')
@@ -154,7 +154,7 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     })
     await page.goto(frontend)
     await shows(page, 'alice.test')
-    await atgate.gateway.db.session.deleteMany()
+    await atgate.gateway.stores.db.session.deleteMany()
     end()
     await showsNobody(page)
   })

@@ -110,7 +110,7 @@ describeBrowser('two tabs of one browser', () => {
     })
     await page.goto(atgate.url)
     await whoIn(page).getByText('alice.test').waitFor()
-    await atgate.gateway.db.session.deleteMany()
+    await atgate.gateway.stores.db.session.deleteMany()
     end()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   })

@@ -110,8 +110,8 @@ describeBrowser('the looks of the portal', () => {
   it('a question, a notice, and an account that has to sign in again', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
-    const { db } = atgate.gateway
-    await db.credential.updateMany({ data: { state: 'revoked' } })
+    const { db } = atgate.gateway.stores
+    await db.grant.updateMany({ data: { state: 'lost' } })
     await page.goto(atgate.url)
     await page.getByText('no longer accepts this sign-in').waitFor()
     await inspect()

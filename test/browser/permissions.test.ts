@@ -43,7 +43,7 @@ describeBrowser('a session from before the gateway asked for more, in Chromium',
   it('is asked to allow it, on every page', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
-    await atgate.gateway.db.credential.updateMany({ data: { scope: 'atproto' } })
+    await atgate.gateway.stores.db.grant.updateMany({ data: { scope: 'atproto' } })
     await page.goto(`${atgate.url}/tokens`)
     await page.getByRole('button', { name: 'Make token' }).click()
     await page.getByText('This session lacks transition:email').waitFor()

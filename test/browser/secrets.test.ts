@@ -43,7 +43,7 @@ describeBrowser('what scripts on the portal can reach', () => {
     }
 
     const cookies = await context.cookies(atgate.url)
-    const grants = await Promise.all((await gateway.db.credential.findMany()).map(({ id }) => openGrant(gateway, id)))
+    const grants = await Promise.all((await gateway.stores.db.grant.findMany()).map(({ id }) => openGrant(gateway, id)))
     const secrets = [
       ...cookies.map(({ value }) => value.split('.').at(-1) ?? ''),
       ...grants.flatMap(({ tokenSet, dpopJwk }) => [
@@ -72,7 +72,7 @@ describeBrowser('what scripts on the portal can reach', () => {
     }
     expect(storage).toBe('["",{},{},[],[]]')
     // The places were looked at: what is no secret is there.
-    const { id } = await gateway.db.session.findFirstOrThrow({ where: { isActive: true } })
+    const { id } = await gateway.stores.db.session.findFirstOrThrow({ where: { isActive: true } })
     expect(reachable.answers).toContain(id)
     expect(reachable.heap).toContain(id)
     expect(cookies.map(({ name, httpOnly, sameSite }) => [name, httpOnly, sameSite]).toSorted()).toEqual([

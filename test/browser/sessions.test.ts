@@ -13,7 +13,7 @@ describeBrowser('sessions, in Chromium', () => {
 
   it('are listed with their devices, and signed out one by one', async () => {
     const { page, context, atgate } = scene
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     await signedIn(context, atgate.url, ['alice.test'])
     const elsewhere = createHttpBrowser(atgate.url)
     const { session } = await signIn(elsewhere, 'alice.test')
@@ -35,7 +35,7 @@ describeBrowser('sessions, in Chromium', () => {
     const { session } = await signIn(createHttpBrowser(atgate.url), 'bob.test')
     await page.goto(`${atgate.url}/sessions`)
     await rows().nth(1).waitFor()
-    await atgate.gateway.db.session.delete({ where: { id: session.id } })
+    await atgate.gateway.stores.db.session.delete({ where: { id: session.id } })
     await rows()
       .getByRole('button', { name: /Sign out/ })
       .click()

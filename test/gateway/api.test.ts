@@ -146,12 +146,12 @@ describeGateway('the API', () => {
   describe('when something unexpected happens', () => {
     // A table that is gone is no outage, and nothing that anyone foresaw.
     beforeEach(() =>
-      atgate.gateway.db.$executeRawUnsafe('ALTER TABLE "Session" RENAME TO "Elsewhere"').then(() => undefined),
+      atgate.gateway.stores.db.$executeRawUnsafe('ALTER TABLE "Session" RENAME TO "Elsewhere"').then(() => undefined),
     )
 
     it('masks it, with a request id by which the log has it whole', async () => {
       const { data, errors, response } = await browser.graphql(CurrentUserDocument)
-      await atgate.gateway.db.$executeRawUnsafe('ALTER TABLE "Elsewhere" RENAME TO "Session"')
+      await atgate.gateway.stores.db.$executeRawUnsafe('ALTER TABLE "Elsewhere" RENAME TO "Session"')
       expect(data).toEqual({ currentUser: null })
       expect(response.status).toBe(200)
       expect(errors).toHaveLength(1)

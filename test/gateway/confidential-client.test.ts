@@ -68,12 +68,12 @@ describeGateway('a confidential client', () => {
     ])
     expect((await browser.graphql(CurrentUserDocument)).data?.currentUser?.handle).toBe('alice.test')
 
-    const { credential } = await atgate.gateway.db.session.findUniqueOrThrow({
+    const row = await atgate.gateway.stores.db.session.findUniqueOrThrow({
       where: { id: data?.exchangeToken.session.id ?? '' },
-      include: { credential: true },
+      include: { grant: true },
     })
-    expect(credential.expiresAt.getTime() - Date.now()).toBeGreaterThan(179 * DAY)
-    const grant = await atgate.gateway.credentials.restore(credential.id)
+    expect(row.grant.expiresAt.getTime() - Date.now()).toBeGreaterThan(179 * DAY)
+    const grant = await atgate.gateway.atproto.grants.use(row.grantId)
     expect(grant.server.authMethod).toEqual({ method: 'private_key_jwt', kid: 'new' })
     await grant.getTokenInfo(true)
     expect((await grant.fetchHandler('/xrpc/com.atproto.server.getSession')).status).toBe(200)

@@ -116,22 +116,22 @@ describeGateway('developer tokens', () => {
   })
 
   it('are not made by another account than the one that asked: nothing is created, the session stays', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const destination = await finishAs(browser, await startDeveloperToken(browser), 'bob.test')
     expect(outcomeOf(destination)).toEqual({ auth_error: 'account_mismatch', auth_error_flow: 'developer_token' })
-    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
     expect((await currentUserOf(browser))?.handle).toBe('alice.test')
   })
 
   it('are revoked by the first characters of their id, at once and at the PDS', async () => {
     const token = await createDeveloperToken(browser, { as: 'alice.test' })
-    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: idOf(token) } })
-    const grant = await openGrant(atgate.gateway, credentialId)
+    const { grantId } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: idOf(token) } })
+    const grant = await openGrant(atgate.gateway, grantId)
     const { data } = await revoke(idOf(token).slice(0, 8))
     expect(data).toEqual({ revokeDeveloperToken: { revokedId: idOf(token) } })
     expect(await whoIs(token)).toBeNull()
     await eventually(
-      async () => (await atgate.gateway.db.credential.count({ where: { id: credentialId } })) === 0,
+      async () => (await atgate.gateway.stores.db.grant.count({ where: { id: grantId } })) === 0,
       'the grant is revoked',
     )
     const server = await askAuthorizationServer(atgate.gateway, grant)
@@ -139,7 +139,7 @@ describeGateway('developer tokens', () => {
   })
 
   it('tells unknown, ambiguous and malformed prefixes apart', async () => {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const [one, two] = [
       idOf(await createDeveloperToken(browser, { as: 'alice.test' })),
       idOf(await createDeveloperToken(browser, { as: 'alice.test' })),
@@ -169,25 +169,26 @@ describeGateway('developer tokens', () => {
   })
 
   it('survive the browser signing out and refreshing, and the other way round', async () => {
-    const { db, credentials } = atgate.gateway
+    const { db } = atgate.gateway.stores
+    const { grants } = atgate.gateway.atproto
     const token = await createDeveloperToken(browser, { as: 'alice.test' })
-    const credentialOf = async (id: string) => (await db.session.findUniqueOrThrow({ where: { id } })).credentialId
-    const tokenGrant = await credentialOf(idOf(token))
-    const browserGrant = await credentialOf((await currentUserOf(browser))?.session.id ?? '')
+    const grantIdOf = async (id: string) => (await db.session.findUniqueOrThrow({ where: { id } })).grantId
+    const tokenGrant = await grantIdOf(idOf(token))
+    const browserGrant = await grantIdOf((await currentUserOf(browser))?.session.id ?? '')
     expect(tokenGrant).not.toBe(browserGrant)
-    const refresh = async (id: string) => (await credentials.restore(id)).getTokenInfo(true)
+    const refresh = async (id: string) => (await grants.use(id)).getTokenInfo(true)
     await refresh(browserGrant)
     await refresh(tokenGrant)
     await refresh(browserGrant)
     await browser.graphql(LogoutDocument)
-    await eventually(async () => (await db.credential.count({ where: { id: browserGrant } })) === 0, 'it is revoked')
+    await eventually(async () => (await db.grant.count({ where: { id: browserGrant } })) === 0, 'it is revoked')
     await refresh(tokenGrant)
     expect((await whoIs(token))?.session.needsReauthentication).toBe(false)
 
     const again = createHttpBrowser(atgate.url)
     const { session } = await signIn(again, 'alice.test')
     dataOf(await again.graphql(RevokeDeveloperTokenDocument, { input: { prefix: idOf(token) } }))
-    await refresh(await credentialOf(session.id))
+    await refresh(await grantIdOf(session.id))
     expect((await currentUserOf(again))?.session.needsReauthentication).toBe(false)
   })
 

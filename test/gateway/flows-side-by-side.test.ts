@@ -61,15 +61,15 @@ describeGateway('flows side by side', () => {
       const switcher = await switcherOf(browser)
       expect(switcher.map((handle) => handle.toLowerCase())).toEqual(['alice.test', 'bob.test'])
       const user = await currentUserOf(browser)
-      const { db } = atgate.gateway
+      const { db } = atgate.gateway.stores
       const { groupId } = await db.session.findUniqueOrThrow({ where: { id: user?.session.id ?? '' } })
       expect(await db.session.count({ where: { groupId, isActive: true } })).toBe(1)
       const upgradedId = upgraded?.data?.exchangeToken.session.id ?? ''
-      const { credential } = await db.session.findUniqueOrThrow({
+      const { grant } = await db.session.findUniqueOrThrow({
         where: { id: upgradedId },
-        include: { credential: true },
+        include: { grant: true },
       })
-      expect(credential.scope.split(' ').toSorted()).toEqual(['atproto', 'transition:email'])
+      expect(grant.scope.split(' ').toSorted()).toEqual(['atproto', 'transition:email'])
     },
   )
 

@@ -12,7 +12,7 @@ import { describeGateway } from '../support/suite.ts'
 import { countRows, eventually } from '../support/tables.ts'
 
 const DAY = 24 * 60 * 60 * 1000
-const NOTHING = { groups: 0, sessions: 0, credentials: 0 }
+const NOTHING = { groups: 0, sessions: 0, grants: 0 }
 
 describeGateway('housekeeping', () => {
   let atgate: TestGateway
@@ -24,13 +24,13 @@ describeGateway('housekeeping', () => {
   afterAll(() => atgate.close())
   beforeEach(async () => {
     browser = createHttpBrowser(atgate.url)
-    await atgate.gateway.db.session.deleteMany()
-    await atgate.gateway.db.sessionGroup.deleteMany()
-    await atgate.gateway.db.credential.deleteMany()
+    await atgate.gateway.stores.db.session.deleteMany()
+    await atgate.gateway.stores.db.sessionGroup.deleteMany()
+    await atgate.gateway.stores.db.grant.deleteMany()
   })
 
   const remaining = async () => {
-    const { accounts, ...rest } = await countRows(atgate.gateway.db)
+    const { accounts, ...rest } = await countRows(atgate.gateway.stores.db)
     return rest
   }
   const becomesNothing = () =>
@@ -40,11 +40,11 @@ describeGateway('housekeeping', () => {
     const { session } = await signIn(browser, 'alice.test')
     await addAccount(browser, 'bob.test')
     await sweep(atgate.gateway)
-    expect(await remaining()).toEqual({ groups: 1, sessions: 2, credentials: 2 })
-    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
-    const grant = await openGrant(atgate.gateway, credentialId)
+    expect(await remaining()).toEqual({ groups: 1, sessions: 2, grants: 2 })
+    const { grantId } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: session.id } })
+    const grant = await openGrant(atgate.gateway, grantId)
     // Shortened, so that the grants are still honoured when their sessions end.
-    await atgate.gateway.db.session.updateMany({ data: { expiresAt: new Date(atgate.stores.clock() - 1) } })
+    await atgate.gateway.stores.db.session.updateMany({ data: { expiresAt: new Date(atgate.stores.clock() - 1) } })
     await sweep(atgate.gateway)
     await becomesNothing()
     const server = await askAuthorizationServer(atgate.gateway, grant)
@@ -54,7 +54,7 @@ describeGateway('housekeeping', () => {
   it('gives up sessions that were never exchanged, once they cannot be any more', async () => {
     await obtainExchangeToken(browser, 'alice.test')
     await sweep(atgate.gateway)
-    expect(await remaining()).toEqual({ groups: 0, sessions: 1, credentials: 1 })
+    expect(await remaining()).toEqual({ groups: 0, sessions: 1, grants: 1 })
     await atgate.stores.advance(121_000)
     await sweep(atgate.gateway)
     await becomesNothing()
@@ -75,24 +75,25 @@ describeGateway('housekeeping', () => {
 
   it('revokes what could not be revoked at first, and forgets grants that nobody honours any more', async () => {
     const { session } = await signIn(browser, 'alice.test')
-    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
-    const { iss } = (await openGrant(atgate.gateway, credentialId)).tokenSet
-    await replaceTokenSet(atgate.gateway, credentialId, { iss: `http://localhost:${await freePort()}` })
+    const { grantId } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: session.id } })
+    const { iss } = (await openGrant(atgate.gateway, grantId)).tokenSet
+    await replaceTokenSet(atgate.gateway, grantId, { iss: `http://localhost:${await freePort()}` })
     await browser.graphql(LogoutDocument)
     expect(await currentUserOf(browser)).toBeNull()
     // The server is away: the user is signed out all the same, and the grant waits for its retries.
-    expect(await remaining()).toEqual({ groups: 0, sessions: 0, credentials: 1 })
-    await replaceTokenSet(atgate.gateway, credentialId, { iss })
+    expect(await remaining()).toEqual({ groups: 0, sessions: 0, grants: 1 })
+    await replaceTokenSet(atgate.gateway, grantId, { iss })
     await becomesNothing()
 
     const orphan = { id: newId(), did: 'did:plc:x', issuer: 'x', scope: 'atproto', sealed: 'x', updatedAt: new Date(0) }
-    await atgate.gateway.db.credential.create({ data: { ...orphan, expiresAt: new Date(0) } })
+    await atgate.gateway.stores.db.grant.create({ data: { ...orphan, expiresAt: new Date(0) } })
     await sweep(atgate.gateway)
     expect(await remaining()).toEqual(NOTHING)
   })
 
   it('works in bounded batches, and deletes audit events past their time', async () => {
-    const { db, clock } = atgate.gateway
+    const { db } = atgate.gateway.stores
+    const { clock } = atgate.stores
     await db.auditEvent.deleteMany()
     const event = (at: number) => ({ id: newId(), at: new Date(at), kind: 'signed_out' })
     const old = clock() - 91 * DAY

@@ -49,10 +49,10 @@ describeGateway('an identity that changes', () => {
   /** Uses the session after an hour without use, and waits until the gateway has looked at its grant. */
   async function useAfterAnHour(lost: boolean): Promise<void> {
     await atgate.stores.advance(HOUR + 1000)
-    const before = await atgate.gateway.db.credential.findMany()
+    const before = await atgate.gateway.stores.db.grant.findMany()
     await currentUserOf(browser)
     await eventually(async () => {
-      const after = await atgate.gateway.db.credential.findMany()
+      const after = await atgate.gateway.stores.db.grant.findMany()
       return after.some((row) => before.every((each) => each.updatedAt < row.updatedAt))
     }, 'the grant was looked at')
     if (lost) await eventually(async () => (await needsReauthentication()) === true, 'the session says so')
@@ -75,8 +75,8 @@ describeGateway('an identity that changes', () => {
 
   it('a grant that was revoked at the PDS: the session says so, and signing in again mends it', async () => {
     const { session } = await signIn(browser, 'alice.test')
-    const { credentialId } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
-    await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, credentialId))).revoke()
+    const { grantId } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: session.id } })
+    await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, grantId))).revoke()
     await useAfterAnHour(true)
     expect((await currentUserOf(browser))?.handle).toBe('alice.test')
     await signIn(browser, 'alice.test')
@@ -115,11 +115,11 @@ describeGateway('an identity that changes', () => {
   // The last: it stops the network.
   it('a server that goes away between the consent and the callback: upstream_unavailable, and nothing has changed', async () => {
     const callback = await authorize(browser, 'carol.test')
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     await network.close()
     const outcome = (await followCallback(browser, callback)).searchParams
     expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'upstream_unavailable', auth_error_flow: 'login' })
-    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
   })
 })
 

@@ -51,7 +51,7 @@ describeGateway('several accounts in one browser', () => {
   }
 
   it('are linked by startAddAccount, which makes the new one active', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const destination = await finishAs(browser, await startAddAccount(browser, 'bob.test'), 'bob.test')
     expect(outcomeOf(destination)).toEqual({ account_added: 'true' })
     // Not before the exchange.
@@ -62,7 +62,7 @@ describeGateway('several accounts in one browser', () => {
     expect(data?.exchangeToken).toMatchObject({ sessionToken: null, account: { handle: 'bob.test', isActive: true } })
     expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
     expect((await currentUserOf(browser))?.handle).toBe('bob.test')
-    const after = await countRows(atgate.gateway.db)
+    const after = await countRows(atgate.gateway.stores.db)
     expect([after.sessions - before.sessions, after.groups - before.groups]).toEqual([1, 0])
   })
 
@@ -97,13 +97,13 @@ describeGateway('several accounts in one browser', () => {
 
   it('never have twins: another account than the one named is linked, or replaces its own session', async () => {
     await addAccount(browser, 'bob.test')
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     // Carol was named, but Alice signed in, who is linked already.
     const destination = await finishAs(browser, await startAddAccount(browser, 'carol.test'), 'alice.test')
     dataOf(await exchange(browser, destination))
     expect(await switcherOf(browser)).toEqual(['ALICE.TEST', 'bob.test'])
     await eventually(
-      async () => JSON.stringify(await countRows(atgate.gateway.db)) === JSON.stringify(before),
+      async () => JSON.stringify(await countRows(atgate.gateway.stores.db)) === JSON.stringify(before),
       'the replaced session and its grant are gone',
     )
   })
@@ -174,7 +174,7 @@ describeGateway('several accounts in one browser', () => {
     })
 
     it('100 times from two tabs at once: never two active, never an answer for the wrong account', async () => {
-      const { db } = atgate.gateway
+      const { db } = atgate.gateway.stores
       const groupId = (
         await db.session.findFirstOrThrow({ where: { did: bob, isActive: true }, orderBy: { createdAt: 'desc' } })
       ).groupId
@@ -243,13 +243,10 @@ describeGateway('several accounts in one browser', () => {
       expect(await browser.sessionCookie()).toBe(cookie)
       expect(await switcherOf(browser)).toEqual(['BOB.TEST'])
       expect(codeOf(await switchTo(browser, alice))).toBe('ACCOUNT_NOT_LINKED')
-      const { db } = atgate.gateway
+      const { db } = atgate.gateway.stores
       const { groupId } = await db.session.findUniqueOrThrow({ where: { id: added.session.id } })
       expect(await db.session.count({ where: { groupId } })).toBe(1)
-      await eventually(
-        async () => (await db.credential.count({ where: { session: null } })) === 0,
-        'its grant is revoked',
-      )
+      await eventually(async () => (await db.grant.count({ where: { session: null } })) === 0, 'its grant is revoked')
     })
 
     it('refuses the active account, a stranger, and nobody; nothing has ended then', async () => {
@@ -282,40 +279,38 @@ describeGateway('several accounts in one browser', () => {
 
   it('all end with a logout after which none could be reached', async () => {
     const shared = createHttpBrowser(atgate.url)
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     await signIn(shared, 'alice.test')
     await addAccount(shared, 'bob.test')
     dataOf(await shared.graphql(LogoutDocument))
     expect(await currentUserOf(shared)).toBeNull()
     await eventually(
-      async () => JSON.stringify(await countRows(atgate.gateway.db)) === JSON.stringify(before),
+      async () => JSON.stringify(await countRows(atgate.gateway.stores.db)) === JSON.stringify(before),
       'both sessions, the group and the grants are gone',
     )
   })
 
   it('slide together, each no further than its own grant', async () => {
     const { session } = await addAccount(browser, 'bob.test')
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const { groupId } = await db.session.findUniqueOrThrow({ where: { id: session.id } })
     await db.session.updateMany({ where: { groupId }, data: { expiresAt: new Date(atgate.stores.clock() + 2 * DAY) } })
     await atgate.stores.advance(DAY)
     await currentUserOf(browser)
     await eventually(async () => {
-      const group = await db.session.findMany({ where: { groupId }, include: { credential: true } })
-      return (
-        group.length === 2 && group.every((each) => each.expiresAt.getTime() === each.credential.expiresAt.getTime())
-      )
+      const group = await db.session.findMany({ where: { groupId }, include: { grant: true } })
+      return group.length === 2 && group.every((each) => each.expiresAt.getTime() === each.grant.expiresAt.getTime())
     }, 'both slide')
   })
 
   it('keep one whose grant was lost in the list, from which others can be switched to, and adding it again mends it', async () => {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     await addAccount(browser, 'bob.test')
-    const { credentialId } = await db.session.findFirstOrThrow({
+    const { grantId } = await db.session.findFirstOrThrow({
       where: { did: alice },
       orderBy: { createdAt: 'desc' },
     })
-    await db.credential.update({ where: { id: credentialId }, data: { state: 'revoked' } })
+    await db.grant.update({ where: { id: grantId }, data: { state: 'lost' } })
     const needs = async () =>
       (await currentUserOf(browser))?.linkedAccounts.map((account) => [account.handle, account.needsReauthentication])
     expect(await needs()).toEqual([

@@ -27,10 +27,10 @@ describeGateway('refusals', () => {
   afterAll(() => atgate.close())
   beforeEach(async () => {
     browser = createHttpBrowser(atgate.url)
-    before = await countRows(atgate.gateway.db)
+    before = await countRows(atgate.gateway.stores.db)
   })
 
-  const nothingHasChanged = async () => expect(await countRows(atgate.gateway.db)).toEqual(before)
+  const nothingHasChanged = async () => expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
 
   async function startError(query: string): Promise<{ status: number; error: string; message: string }> {
     const response = await browser.send(`/auth/start?${query}`)
@@ -112,9 +112,9 @@ describeGateway('refusals', () => {
     it('the same callback again', async () => {
       const callback = await authorize(browser, 'alice.test')
       expect(Object.keys(await outcomeOf(callback))).toEqual(['exchange_token'])
-      const after = await countRows(atgate.gateway.db)
+      const after = await countRows(atgate.gateway.stores.db)
       expect(await outcomeOf(callback)).toEqual({ auth_error: 'expired' })
-      expect(await countRows(atgate.gateway.db)).toEqual(after)
+      expect(await countRows(atgate.gateway.stores.db)).toEqual(after)
     })
 
     it('the same callback many times at the same instant: one succeeds', async () => {
@@ -202,7 +202,7 @@ describeGateway('refusals', () => {
       await expectRefused(other, token)
       await expectRefused(browser, token)
       await eventually(
-        async () => (await countRows(atgate.gateway.db)).credentials === before.credentials,
+        async () => (await countRows(atgate.gateway.stores.db)).grants === before.grants,
         'the grant of the session that was given up is revoked',
       )
       await nothingHasChanged()
@@ -217,7 +217,7 @@ describeGateway('refusals', () => {
   })
 
   it('leaves the session that stood all the while', async () => {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const [session] = await db.session.findMany({ orderBy: { createdAt: 'asc' }, take: 1 })
     expect(session).toMatchObject({ isActive: true, kind: 'BROWSER' })
   })

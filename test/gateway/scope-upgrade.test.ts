@@ -37,7 +37,7 @@ describeGateway('a scope upgrade', () => {
 
   const scopesOf = async () => (await currentUserOf(browser))?.grantedScopes.toSorted()
   const sameRows = async (before: object) =>
-    JSON.stringify(await countRows(atgate.gateway.db)) === JSON.stringify(before)
+    JSON.stringify(await countRows(atgate.gateway.stores.db)) === JSON.stringify(before)
 
   async function upgrade(scopes: string[]) {
     const destination = await finishAs(browser, await startScopeUpgrade(browser, scopes), 'alice.test')
@@ -46,7 +46,7 @@ describeGateway('a scope upgrade', () => {
   }
 
   it('keeps what was granted and adds what was asked; the old session ends only once the new one stands', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const old = (await currentUserOf(browser))?.session.id ?? ''
     const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'alice.test')
     expect((await currentUserOf(browser))?.session.id).toBe(old)
@@ -56,7 +56,7 @@ describeGateway('a scope upgrade', () => {
     expect(await scopesOf()).toEqual(['atproto', NOTES])
     await upgrade(['transition:email'])
     expect(await scopesOf()).toEqual(['atproto', NOTES, 'transition:email'])
-    expect(await atgate.gateway.db.session.findUnique({ where: { id: old } })).toBeNull()
+    expect(await atgate.gateway.stores.db.session.findUnique({ where: { id: old } })).toBeNull()
     await eventually(() => sameRows(before), 'the old sessions and their grants are gone')
   })
 
@@ -100,46 +100,46 @@ describeGateway('a scope upgrade', () => {
   })
 
   it('by another account is refused: nothing is created, the old session stays', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const session = (await currentUserOf(browser))?.session.id
     const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'bob.test')
     expect(outcomeOf(destination)).toEqual({ auth_error: 'account_mismatch', auth_error_flow: 'scope_upgrade' })
-    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
     expect((await currentUserOf(browser))?.session.id).toBe(session)
   })
 
   it('that the user denies changes nothing', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const authUrl = await startScopeUpgrade(browser, [NOTES])
     const callback = await denyOnPds(authUrl, { username: 'alice.test', password: SANDBOX_PASSWORD })
     expect(outcomeOf(await followCallback(browser, callback))).toEqual({
       auth_error: 'access_denied',
       auth_error_flow: 'scope_upgrade',
     })
-    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
     expect(await scopesOf()).toEqual(['atproto'])
   })
 
   it('that the server grants in part changes nothing: scope_missing', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const authUrl = await startScopeUpgrade(browser, ['transition:email'])
     const account = { username: 'alice.test', password: SANDBOX_PASSWORD, scope: 'atproto' }
     expect(outcomeOf(await followCallback(browser, await authorizeOnPds(authUrl, account)))).toEqual({
       auth_error: 'scope_missing',
       auth_error_flow: 'scope_upgrade',
     })
-    expect(await countRows(atgate.gateway.db)).toEqual(before)
+    expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
     expect(await scopesOf()).toEqual(['atproto'])
   })
 
   it('mends what a session lacks since the gateway asks for more', async () => {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
     // As a session from before OAUTH_SCOPE was widened: the grant lacks a scope that is required now.
     const demanding = await startGateway({ OAUTH_SCOPE: `atproto ${NOTES}` })
     const visitor = createHttpBrowser(demanding.url)
     const { session } = await signIn(visitor, 'alice.test')
-    await demanding.gateway.db.credential.updateMany({ data: { scope: 'atproto' } })
+    await demanding.gateway.stores.db.grant.updateMany({ data: { scope: 'atproto' } })
     expect((await currentUserOf(visitor))?.missingScopes).toEqual([NOTES])
     expect((await currentUserOf(visitor))?.offeredScopes).toContain(NOTES)
     // Until then it begets no developer token, and is told what it lacks.

@@ -16,11 +16,11 @@ describeGateway('secrets', () => {
 
   /** Every table, as text; bytes also in the forms in which a secret could stand in them. */
   async function dumpTables(): Promise<string> {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const rows = await Promise.all([
       db.account.findMany(),
       db.session.findMany(),
-      db.credential.findMany(),
+      db.grant.findMany(),
       db.auditEvent.findMany(),
     ])
     return JSON.stringify(rows, (_key, value: unknown) =>
@@ -46,8 +46,8 @@ describeGateway('secrets', () => {
     const exchangeUnderWay = await atgate.stores.dumpEphemeral()
     const exchanged = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } })
     const sessionId = exchanged.data?.exchangeToken.session.id ?? ''
-    const session = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: sessionId } })
-    const grant = await openGrant(atgate.gateway, session.credentialId)
+    const session = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: sessionId } })
+    const grant = await openGrant(atgate.gateway, session.grantId)
     const [, sessionSecret = ''] = ((await browser.sessionCookie()) ?? '').split('.')
     const clientCookie = (await browser.jar.getCookies(atgate.url)).find(({ key }) => key === 'atgate-client')?.value
 

@@ -120,7 +120,7 @@ describeGateway('sessionChanged', () => {
   })
 
   it('tells that a session expired, once it is swept', async () => {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const tab = await openTab()
     const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
     await db.session.update({ where: { id }, data: { expiresAt: new Date(0) } })
@@ -129,12 +129,12 @@ describeGateway('sessionChanged', () => {
   })
 
   it('tells that a grant was lost', async () => {
-    const { db } = atgate.gateway
+    const { db } = atgate.gateway.stores
     const tab = await openTab()
     const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
-    const { credentialId } = await db.session.findUniqueOrThrow({ where: { id } })
-    await replaceTokenSet(atgate.gateway, credentialId, { refresh_token: 'ref-of-nobody' })
-    await db.credential.update({ where: { id: credentialId }, data: { updatedAt: new Date(0) } })
+    const { grantId } = await db.session.findUniqueOrThrow({ where: { id } })
+    await replaceTokenSet(atgate.gateway, grantId, { refresh_token: 'ref-of-nobody' })
+    await db.grant.update({ where: { id: grantId }, data: { updatedAt: new Date(0) } })
     await db.session.update({ where: { id }, data: { lastUsedAt: new Date(0) } })
     await currentUserOf(browser)
     await hears(tab, 'NEEDS_REAUTHENTICATION')
@@ -172,7 +172,7 @@ describeGateway('sessionChanged', () => {
   })
 
   it('lets go of tabs that were closed', async () => {
-    const { ephemeral } = atgate.gateway
+    const { ephemeral } = atgate.gateway.stores
     let open = 0
     const subscribe = ephemeral.subscribe.bind(ephemeral)
     ephemeral.subscribe = async (channel, listener) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
-import { GrantLost } from '../../src/atproto/grants/grants.ts'
+import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import {
   CurrentUserDocument,
@@ -36,13 +36,13 @@ describeGateway('sessions', () => {
 
   const currentUser = async (browser: HttpBrowser) => (await browser.graphql(CurrentUserDocument)).data?.currentUser
 
-  async function credentialOf(sessionId: string) {
-    return (await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: sessionId } })).credentialId
+  async function grantIdOf(sessionId: string) {
+    return (await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: sessionId } })).grantId
   }
 
   /** Asks the PDS, with the stored grant, who it is for. */
-  async function askPds(credentialId: string): Promise<{ status: number; did: string }> {
-    const grant = await atgate.gateway.credentials.restore(credentialId)
+  async function askPds(grantId: string): Promise<{ status: number; did: string }> {
+    const grant = await atgate.gateway.atproto.grants.use(grantId)
     const response = await grant.fetchHandler('/xrpc/com.atproto.server.getSession')
     return { status: response.status, ...((await response.json()) as { did: string }) }
   }
@@ -52,7 +52,7 @@ describeGateway('sessions', () => {
     const second = await signIn(phone, 'alice.test')
     expect(first.account.did).toBe(second.account.did)
     expect(first.session.id).not.toBe(second.session.id)
-    expect(await credentialOf(first.session.id)).not.toBe(await credentialOf(second.session.id))
+    expect(await grantIdOf(first.session.id)).not.toBe(await grantIdOf(second.session.id))
 
     const { data } = await phone.graphql(SessionsDocument)
     const ids = data?.sessions.map((session) => [session.id, session.isCurrent])
@@ -63,7 +63,7 @@ describeGateway('sessions', () => {
   it('signing out in one browser ends that one, and leaves the session and the PDS grant of the other working', async () => {
     const first = await signIn(laptop, 'alice.test')
     const second = await signIn(phone, 'alice.test')
-    const [ended, kept] = await Promise.all([credentialOf(first.session.id), credentialOf(second.session.id)])
+    const [ended, kept] = await Promise.all([grantIdOf(first.session.id), grantIdOf(second.session.id)])
     const endedGrant = await openGrant(atgate.gateway, ended)
 
     const { data, response } = await laptop.graphql(LogoutDocument)
@@ -73,13 +73,13 @@ describeGateway('sessions', () => {
     expect((await currentUser(phone))?.handle).toBe('alice.test')
 
     await eventually(
-      async () => (await atgate.gateway.db.credential.count({ where: { id: ended } })) === 0,
+      async () => (await atgate.gateway.stores.db.grant.count({ where: { id: ended } })) === 0,
       'the ended grant is revoked and gone',
     )
     // What the PDS itself says: of the revoked grant's refresh token, and of the other grant, also after a refresh.
     const server = await askAuthorizationServer(atgate.gateway, endedGrant)
     await expect(server.refresh()).rejects.toMatchObject({ error: 'invalid_grant' })
-    await (await atgate.gateway.credentials.restore(kept)).getTokenInfo(true)
+    await (await atgate.gateway.atproto.grants.use(kept)).getTokenInfo(true)
     expect(await askPds(kept)).toMatchObject({ status: 200, did: second.account.did })
   })
 
@@ -133,7 +133,7 @@ describeGateway('sessions', () => {
   })
 
   it('are replaced, with their group, when the browser signs in anew', async () => {
-    const before = await countRows(atgate.gateway.db)
+    const before = await countRows(atgate.gateway.stores.db)
     const first = await signIn(laptop, 'alice.test')
     const cookie = await laptop.sessionCookie()
     const token = await obtainExchangeToken(laptop, 'bob.test')
@@ -147,7 +147,7 @@ describeGateway('sessions', () => {
       currentUser: null,
     })
     // Bob's session, and the one whose exchange never came.
-    const after = await countRows(atgate.gateway.db)
+    const after = await countRows(atgate.gateway.stores.db)
     expect(after.sessions - before.sessions).toBe(2)
     expect(after.groups - before.groups).toBe(1)
   })
@@ -156,7 +156,7 @@ describeGateway('sessions', () => {
     await signIn(laptop, 'carol.test')
     await obtainExchangeToken(phone, 'carol.test')
     expect((await laptop.graphql(SessionsDocument)).data?.sessions).toHaveLength(1)
-    const waiting = await atgate.gateway.db.session.findFirstOrThrow({ where: { secretHash: null } })
+    const waiting = await atgate.gateway.stores.db.session.findFirstOrThrow({ where: { secretHash: null } })
     const forged = `atgate=${waiting.id}.${'A'.repeat(43)}`
     expect((await phone.graphql(CurrentUserDocument, undefined, { cookie: forged })).data).toEqual({
       currentUser: null,
@@ -165,19 +165,19 @@ describeGateway('sessions', () => {
 
   it('slide as they are used, but never past their grant', async () => {
     const { session } = await signIn(laptop, 'alice.test')
-    const { credential } = await atgate.gateway.db.session.findUniqueOrThrow({
+    const { grant } = await atgate.gateway.stores.db.session.findUniqueOrThrow({
       where: { id: session.id },
-      include: { credential: true },
+      include: { grant: true },
     })
-    await atgate.gateway.db.session.update({
+    await atgate.gateway.stores.db.session.update({
       where: { id: session.id },
       data: { expiresAt: new Date(atgate.stores.clock() + 2 * DAY) },
     })
     await atgate.stores.advance(1 * DAY)
     await currentUser(laptop)
     await eventually(async () => {
-      const { expiresAt } = await atgate.gateway.db.session.findUniqueOrThrow({ where: { id: session.id } })
-      return expiresAt.getTime() === credential.expiresAt.getTime()
+      const { expiresAt } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: session.id } })
+      return expiresAt.getTime() === grant.expiresAt.getTime()
     }, 'the session slides to the end of its grant')
 
     await atgate.stores.advance(13 * DAY + 1000)
@@ -187,11 +187,11 @@ describeGateway('sessions', () => {
 
   it('say when their grant is lost, and signing in again mends it', async () => {
     const { session } = await signIn(laptop, 'alice.test')
-    const id = await credentialOf(session.id)
+    const id = await grantIdOf(session.id)
     // As an account's owner does who revokes the app at the PDS.
     await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, id))).revoke()
     await replaceTokenSet(atgate.gateway, id, EXPIRED)
-    await expect(atgate.gateway.credentials.restore(id)).rejects.toThrow(GrantLost)
+    await expect(atgate.gateway.atproto.grants.use(id)).rejects.toThrow(GrantLost)
 
     expect((await currentUser(laptop))?.session.needsReauthentication).toBe(true)
     await signIn(laptop, 'alice.test')
@@ -200,7 +200,7 @@ describeGateway('sessions', () => {
 
   it('keep a grant when a refresh fails because the PDS cannot be reached', async () => {
     const { session } = await signIn(laptop, 'alice.test')
-    const id = await credentialOf(session.id)
+    const id = await grantIdOf(session.id)
     const { iss } = (await openGrant(atgate.gateway, id)).tokenSet
     await replaceTokenSet(atgate.gateway, id, { ...EXPIRED, iss: `http://localhost:${await freePort()}` })
     await expect(askPds(id)).rejects.toThrow()
@@ -212,7 +212,7 @@ describeGateway('sessions', () => {
 
   it('refresh a grant once, however many ask at the same instant', async () => {
     const { session, account } = await signIn(laptop, 'alice.test')
-    const id = await credentialOf(session.id)
+    const id = await grantIdOf(session.id)
     await replaceTokenSet(atgate.gateway, id, EXPIRED)
 
     // A refresh token used twice would kill the grant, and all but one of these would fail.

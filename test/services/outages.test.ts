@@ -87,7 +87,7 @@ describeGateway('outages', () => {
 
   it('PostgreSQL away: a tab that listens is not told wrong things, and nothing crashes', async () => {
     const tab = await listen(browser)
-    const { db, ephemeral } = atgate.gateway
+    const { db, ephemeral } = atgate.gateway.stores
     const { groupId } = await db.session.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })
     postgres.cut()
     await ephemeral.publish(`session-group:${groupId}`, 'ACCOUNT_REMOVED')
@@ -111,12 +111,12 @@ describeGateway('outages', () => {
 
   it('PostgreSQL away at the callback: the flow is refused, and leaves nothing behind', async () => {
     const callback = await authorize(browser, 'alice.test')
-    const sessions = await atgate.gateway.db.session.count()
+    const sessions = await atgate.gateway.stores.db.session.count()
     postgres.cut()
     const outcome = (await followCallback(browser, callback)).searchParams
     expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'failed', auth_error_flow: 'login' })
     postgres.restore()
     await eventually(() => currentUser().then(({ data }) => data?.currentUser?.handle === 'alice.test'), 'it heals')
-    expect(await atgate.gateway.db.session.count()).toBe(sessions)
+    expect(await atgate.gateway.stores.db.session.count()).toBe(sessions)
   })
 })

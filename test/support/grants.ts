@@ -1,36 +1,40 @@
 import { JoseKey } from '@atproto/oauth-client-node'
-import type { Grant } from '../../src/atproto/authorization.ts'
+import type { Grant } from '../../src/atproto/grants/grant.ts'
 import type { Gateway } from '../../src/gateway.ts'
 
-type Parts = Pick<Gateway, 'db' | 'sealer' | 'clients'>
+type Parts = Pick<Gateway, 'stores' | 'atproto'>
 
-const purposeOf = (row: { id: string; did: string }) => `credential:${row.id}:${row.did}`
+const purposeOf = (row: { id: string; did: string }) => `grant:${row.id}:${row.did}`
 
-/** The OAuth grant that a credential holds, opened. */
-export async function openGrant({ db, sealer }: Parts, credentialId: string): Promise<Grant> {
-  const row = await db.credential.findUniqueOrThrow({ where: { id: credentialId } })
+/** The OAuth grant that a grant holds, opened. */
+export async function openGrant({ stores: { db, sealer } }: Pick<Parts, 'stores'>, grantId: string): Promise<Grant> {
+  const row = await db.grant.findUniqueOrThrow({ where: { id: grantId } })
   return (await sealer.open(row.sealed, purposeOf(row))) as Grant
 }
 
 /** Puts an altered grant in its place. */
 export async function replaceTokenSet(
-  { db, sealer, clients }: Parts,
-  credentialId: string,
+  { stores }: Pick<Parts, 'stores'>,
+  grantId: string,
   change: Partial<Grant['tokenSet']>,
 ): Promise<void> {
-  const row = await db.credential.findUniqueOrThrow({ where: { id: credentialId } })
-  const grant = await openGrant({ db, sealer, clients }, credentialId)
+  const { db, sealer } = stores
+  const row = await db.grant.findUniqueOrThrow({ where: { id: grantId } })
+  const grant = await openGrant({ stores }, grantId)
   const altered = { ...grant, tokenSet: { ...grant.tokenSet, ...change } }
-  await db.credential.update({
-    where: { id: credentialId },
+  await db.grant.update({
+    where: { id: grantId },
     data: { sealed: await sealer.seal(altered, purposeOf(row)) },
   })
 }
 
 /** Talks to the grant's authorization server past everything that the gateway keeps. */
-export async function askAuthorizationServer({ clients }: Parts, { tokenSet, authMethod, dpopJwk }: Grant) {
+export async function askAuthorizationServer(
+  { atproto: { clients } }: Pick<Parts, 'atproto'>,
+  { tokenSet, authMethod, dpopJwk }: Grant,
+) {
   const server = await clients
-    .over({})
+    .withStores({})
     .serverFactory.fromIssuer(tokenSet.iss, authMethod, await JoseKey.fromJWK(dpopJwk))
   return {
     refresh: () => server.refresh(tokenSet),

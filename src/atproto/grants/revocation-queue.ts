@@ -4,21 +4,22 @@ import { type Clock, SECOND } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { SealError } from '../../store/sealing/sealer.ts'
 import type { PrismaClient } from '../../store/sql/generated/client.ts'
-import type { Credentials } from './grants.ts'
+import { GrantUnreadable } from './grant.ts'
+import type { Grants } from './grants.ts'
 
 /** Revokes the grants of ended sessions at their authorization servers, in the background. */
-export interface Revocation {
-  /** Takes a credential whose session has ended. Never blocks and never fails the caller. */
-  revokeSoon(credentialId: string): void
-  /** Takes up what was left, by an earlier process too: credentials that no session points at. */
+export interface RevocationQueue {
+  /** Queues a grant whose session has ended. Never blocks and never fails the caller. */
+  revokeSoon(grantId: string): void
+  /** Queues what is left, by an earlier process too: grants that no session points at. */
   resume(): Promise<void>
-  /** Waits for what is under way, but starts no more retries. What is left is found by the next `resume`. */
+  /** Waits for what is in progress and starts no more retries. The next `resume` finds what is left. */
   close(): Promise<void>
 }
 
-type Dependencies = {
-  db: Pick<PrismaClient, 'credential'>
-  credentials: Pick<Credentials, 'revoke'>
+type Parts = {
+  db: Pick<PrismaClient, 'grant'>
+  grants: Pick<Grants, 'revoke'>
   clock: Clock
   logger: Logger
 }
@@ -26,44 +27,41 @@ type Dependencies = {
 const RETRIES = { retries: 5, minTimeout: 1 * SECOND, factor: 3, randomize: true }
 const RESUMED_AT_ONCE = 200
 
-export function createRevocation({ db, credentials, clock, logger }: Dependencies): Revocation {
-  const underWay = new Map<string, Promise<void>>()
+export function createRevocationQueue({ db, grants, clock, logger }: Parts): RevocationQueue {
+  const inProgress = new Map<string, Promise<void>>()
   const closing = new AbortController()
 
-  async function revoke(credentialId: string): Promise<void> {
+  async function revoke(grantId: string): Promise<void> {
     try {
-      await pRetry(() => attempt(credentialId), { ...RETRIES, signal: closing.signal })
+      await pRetry(() => attempt(grantId), { ...RETRIES, signal: closing.signal })
     } catch (error) {
       if (closing.signal.aborted) return
-      logger.warn(
-        { err: error, credentialId },
-        'grant not revoked at its authorization server; housekeeping tries again',
-      )
+      logger.warn({ err: error, grantId }, 'grant not revoked at its authorization server; housekeeping tries again')
     }
   }
 
-  async function attempt(credentialId: string): Promise<void> {
+  async function attempt(grantId: string): Promise<void> {
     try {
-      await credentials.revoke(credentialId)
+      await grants.revoke(grantId)
     } catch (error) {
-      if (isHopeless(error)) throw new AbortError(error)
+      if (isPermanent(error)) throw new AbortError(error)
       throw error
     }
   }
 
-  function revokeSoon(credentialId: string): void {
-    if (underWay.has(credentialId) || closing.signal.aborted) return
-    const work = revoke(credentialId).finally(() => underWay.delete(credentialId))
-    underWay.set(credentialId, work)
+  function revokeSoon(grantId: string): void {
+    if (inProgress.has(grantId) || closing.signal.aborted) return
+    const work = revoke(grantId).finally(() => inProgress.delete(grantId))
+    inProgress.set(grantId, work)
   }
 
   return {
     revokeSoon,
 
     async resume() {
-      // A grant past its refresh lifetime is honoured by nobody.
-      await db.credential.deleteMany({ where: { session: null, expiresAt: { lt: new Date(clock()) } } })
-      const left = await db.credential.findMany({
+      // No server honours a grant past its refresh lifetime.
+      await db.grant.deleteMany({ where: { session: null, expiresAt: { lt: new Date(clock()) } } })
+      const left = await db.grant.findMany({
         where: { session: null },
         select: { id: true },
         take: RESUMED_AT_ONCE,
@@ -73,12 +71,16 @@ export function createRevocation({ db, credentials, clock, logger }: Dependencie
 
     async close() {
       closing.abort()
-      await Promise.all(underWay.values())
+      await Promise.all(inProgress.values())
     },
   }
 }
 
-/** Another try would end the same: the server refuses for good, or the key that sealed the grant is gone. */
-function isHopeless(error: unknown): error is Error {
-  return error instanceof SealError || (error instanceof OAuthResponseError && error.status < 500)
+/** Whether another try would end the same: the server refuses for good, or the stored grant cannot be read. */
+function isPermanent(error: unknown): error is Error {
+  return (
+    error instanceof SealError ||
+    error instanceof GrantUnreadable ||
+    (error instanceof OAuthResponseError && error.status < 500)
+  )
 }

@@ -8,29 +8,29 @@ const aKey = (id: string) => ({ id, secret: randomBytes(32) })
 describe('seal', () => {
   it('opens what it sealed, for the same purpose', async () => {
     const sealer = createSealer([aKey('k1')])
-    const sealed = await sealer.seal({ refresh_token: 'secret' }, 'credential:1')
-    expect(await sealer.open(sealed, 'credential:1')).toEqual({ refresh_token: 'secret' })
+    const sealed = await sealer.seal({ refresh_token: 'secret' }, 'grant:1')
+    expect(await sealer.open(sealed, 'grant:1')).toEqual({ refresh_token: 'secret' })
   })
 
   it('shows nothing of the value, and names the key', async () => {
     const sealer = createSealer([aKey('k1')])
-    const sealed = await sealer.seal({ refresh_token: 'secret' }, 'credential:1')
+    const sealed = await sealer.seal({ refresh_token: 'secret' }, 'grant:1')
     expect(Buffer.from(sealed, 'base64url').toString('latin1')).not.toContain('secret')
     expect(decodeProtectedHeader(sealed)).toMatchObject({ alg: 'dir', enc: 'A256GCM', kid: 'k1' })
   })
 
   it('refuses another purpose', async () => {
     const sealer = createSealer([aKey('k1')])
-    const sealed = await sealer.seal('value', 'credential:1')
-    await expect(sealer.open(sealed, 'credential:2')).rejects.toThrow(SealError)
+    const sealed = await sealer.seal('value', 'grant:1')
+    await expect(sealer.open(sealed, 'grant:2')).rejects.toThrow(SealError)
   })
 
   it('refuses an altered header: the purpose is authenticated', async () => {
     const sealer = createSealer([aKey('k1')])
-    const [, ...rest] = (await sealer.seal('value', 'credential:1')).split('.')
-    const header = Buffer.from(JSON.stringify({ alg: 'dir', enc: 'A256GCM', kid: 'k1', purpose: 'credential:2' }))
+    const [, ...rest] = (await sealer.seal('value', 'grant:1')).split('.')
+    const header = Buffer.from(JSON.stringify({ alg: 'dir', enc: 'A256GCM', kid: 'k1', purpose: 'grant:2' }))
     const altered = [header.toString('base64url'), ...rest].join('.')
-    await expect(sealer.open(altered, 'credential:2')).rejects.toThrow(SealError)
+    await expect(sealer.open(altered, 'grant:2')).rejects.toThrow(SealError)
   })
 
   it('refuses garbage', async () => {

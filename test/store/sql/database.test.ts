@@ -95,7 +95,7 @@ describe.each<{ store: string; open: () => Promise<DatabaseOptions>; there: bool
     await prisma.sessionGroup.create({ data: { id: 'group' } })
     const read = async (relationLoadStrategy: 'join' | 'query') => {
       statements.length = 0
-      const include = { sessions: { include: { account: true, credential: true } } }
+      const include = { sessions: { include: { account: true, grant: true } } }
       await prisma.sessionGroup.findUnique({ where: { id: 'group' }, include, relationLoadStrategy })
       return statements.length
     }

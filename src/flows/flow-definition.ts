@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import type { Prompt } from '../atproto/authorization.ts'
+import type { Config } from '../config/config.ts'
+import type { Gateway } from '../gateway.ts'
+import type { SessionChangeKind } from '../sessions/changes.ts'
+import type { SessionToken } from '../sessions/token.ts'
+import type { Session } from '../store/sql/generated/client.ts'
+import type { Admission } from './admission.ts'
+import type { ClientBinding } from './client-binding.ts'
+import type { Starter } from './starter.ts'
+
+export const flowKindSchema = z.enum(['login', 'create_account', 'add_account', 'scope_upgrade', 'developer_token'])
+
+export type FlowKind = z.output<typeof flowKindSchema>
+
+/** What to ask the authorization server for, and what to remember until the callback. */
+export type FlowStart<Purpose> = {
+  /** A handle, a DID, or the URL of a server. */
+  input: string
+  scopes: readonly string[]
+  purpose: Purpose
+}
+
+/** What a flow is for, as its session is made. */
+export type SessionPlan = Pick<Session, 'kind' | 'name'> & {
+  /** For how many days the session lasts unless it slides; never past its grant. */
+  days: number
+}
+
+/** What a flow's session depends on besides its purpose. */
+export type SessionContext = { binding: ClientBinding; config: Config }
+
+/** A kind of flow: everything in which it differs from the others. */
+type FlowSpec<Request, Purpose> = {
+  readonly kind: FlowKind
+  /** What is remembered of the start, read again at the callback and at the exchange. */
+  readonly purpose: z.ZodType<Purpose>
+  /** What the user is asked on the authorization server's pages; null leaves it to the server. */
+  readonly prompt: Prompt | null
+  /** What the frontend is told beside the exchange token. */
+  readonly outcome: Readonly<Record<string, string>>
+  /** Whether an account that this gateway has never seen returns to NEW_ACCOUNT_PATH. */
+  readonly welcomesNewcomers: boolean
+  /** What the starter's group is told after the exchange; null where the ended sessions say it all. */
+  readonly announces: SessionChangeKind | null
+  /** Checks the request and decides what to ask for. Nothing has been pushed or stored yet. */
+  start(gateway: Gateway, request: Request): FlowStart<Purpose> | Promise<FlowStart<Purpose>>
+  /** Who began the flow from within a session, and has to be signed in until its end. */
+  starter(purpose: Purpose): Starter | null
+  /** Whether the account that signed in may finish the flow. */
+  mayFinish(purpose: Purpose, did: string): boolean
+  /** The session that the callback makes. */
+  session(purpose: Purpose, context: SessionContext): SessionPlan
+  /**
+   * Gives the session its place at the exchange and ends what it replaces.
+   * @returns the session's token; null when it is linked without becoming the active one
+   * @throws NotAdmitted
+   */
+  admit(admission: Admission, purpose: Purpose): Promise<SessionToken | null>
+}
+
+/** A kind of flow, to start one or to resume one that was stored. */
+export type FlowDefinition<Request> = Pick<FlowSpec<Request, unknown>, 'kind' | 'prompt' | 'start'> & {
+  /**
+   * Reads the stored purpose of a flow of this kind.
+   * @throws ZodError when it does not have the form of one
+   */
+  resume(purpose: unknown): Flow
+}
+
+/** A flow on its way: its kind, and what was remembered of its start. */
+export type Flow = Pick<FlowSpec<never, unknown>, 'kind' | 'outcome' | 'welcomesNewcomers' | 'announces'> & {
+  readonly purpose: unknown
+  readonly starter: Starter | null
+  mayFinish(did: string): boolean
+  session(context: SessionContext): SessionPlan
+  admit(admission: Admission): Promise<SessionToken | null>
+}
+
+/** Defines a kind of flow. Only the kind itself knows the form of its purpose. */
+export function defineFlow<Request, Purpose>(spec: FlowSpec<Request, Purpose>): FlowDefinition<Request> {
+  const { kind, prompt, outcome, welcomesNewcomers, announces } = spec
+  return {
+    kind,
+    prompt,
+    start: (gateway, request) => spec.start(gateway, request),
+    resume(stored) {
+      const purpose = spec.purpose.parse(stored)
+      return {
+        kind,
+        outcome,
+        welcomesNewcomers,
+        announces,
+        purpose,
+        starter: spec.starter(purpose),
+        mayFinish: (did) => spec.mayFinish(purpose, did),
+        session: (context) => spec.session(purpose, context),
+        admit: (admission) => spec.admit(admission, purpose),
+      }
+    },
+  }
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import type { Gateway } from '../../gateway.ts'
+import { admitToNewGroup } from '../admission.ts'
+import { clientSession } from '../client-session.ts'
+import { defineFlow } from '../flow-definition.ts'
+import { parseServerUrl } from '../server-url.ts'
+
+/** `account`: a handle or a DID, or the URL of the account's server. */
+export type LoginRequest = { account: string }
+
+/**
+ * Signs an account in, in a new session group.
+ * @throws GatewayError from `start`: INVALID_HANDLE, HANDLE_NOT_FOUND, BAD_USER_INPUT, SERVICE_UNAVAILABLE
+ */
+export const login = defineFlow({
+  kind: 'login',
+  purpose: z.object({}),
+  prompt: null,
+  outcome: {},
+  welcomesNewcomers: true,
+  announces: null,
+  async start(gateway, { account }: LoginRequest) {
+    const input = await findAccountOrServer(gateway, account.trim())
+    return { input, scopes: gateway.config.oauth.requiredScopes, purpose: {} }
+  },
+  starter: () => null,
+  mayFinish: () => true,
+  session: (_purpose, context) => clientSession(context),
+  admit: admitToNewGroup,
+})
+
+/** Someone who forgot their handle may name the server and choose the account there. */
+async function findAccountOrServer({ config, atproto }: Gateway, account: string): Promise<string> {
+  if (!/^https?:\/\//i.test(account)) return atproto.identities.find(account)
+  return parseServerUrl(account, { allowHttp: config.oauth.allowInsecurePds })
+}

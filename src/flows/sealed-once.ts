@@ -1,0 +1,41 @@
+import { hash } from 'node:crypto'
+import { z } from 'zod'
+import type { Gateway } from '../gateway.ts'
+import { SealError } from '../store/sealing/sealer.ts'
+
+type Parts = {
+  stores: Pick<Gateway['stores'], 'ephemeral' | 'sealer'>
+  runtime: Pick<Gateway['runtime'], 'logger'>
+}
+
+/** The key of a one-time value. The secret that finds it is hashed, so that the store's keys reveal no secret that is still good. */
+export function oneTimeKey(prefix: 'flow' | 'exchange', secret: string): string {
+  return `${prefix}:${hash('sha256', secret, 'base64url')}`
+}
+
+/** Stores a value that is to be taken once. It is sealed and bound to its key, so that nobody can read, forge or move it. */
+export async function storeOnce(
+  { stores }: Pick<Parts, 'stores'>,
+  { key, value, ttlMs }: { key: string; value: unknown; ttlMs: number },
+): Promise<void> {
+  await stores.ephemeral.set(key, await stores.sealer.seal(value, key), { ttlMs })
+}
+
+/**
+ * Takes a value, once. Null when there is none, it has expired, it was taken, or another version of the gateway wrote it in a
+ * form that this one cannot read.
+ */
+export async function takeOnce<T>(
+  { stores, runtime }: Parts,
+  { key, read }: { key: string; read: (value: unknown) => T },
+): Promise<T | null> {
+  const sealed = await stores.ephemeral.take(key)
+  if (sealed === null) return null
+  try {
+    return read(await stores.sealer.open(sealed, key))
+  } catch (error) {
+    if (!(error instanceof SealError || error instanceof z.ZodError)) throw error
+    runtime.logger.warn({ err: error }, 'stored flow not readable')
+    return null
+  }
+}

@@ -14,7 +14,7 @@ it('docs/clients.md quotes the examples verbatim, and shows no TypeScript but th
   expect(text.match(/```ts\n/g)).toHaveLength(quotes.length)
 })
 
-it.each(['README.md', ...globSync('docs/*.md')])('every file that %s links to is there', (page) => {
+it.each([...globSync('*.md'), ...globSync('docs/**/*.md')])('every file that %s links to is there', (page) => {
   const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, link = '']) => link)
   expect(links.filter((link) => !existsSync(join(dirname(page), link)))).toEqual([])
 })

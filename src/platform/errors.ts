@@ -1,4 +1,4 @@
-/** Every error code that a client can see, with its HTTP status. DESIGN.md lists what each means. */
+/** Every error code that a client can see, with its HTTP status. docs/errors.md says what each means. */
 export const ERROR_STATUS = {
   UNAUTHENTICATED: 401,
   SCOPE_UPGRADE_REQUIRED: 403,

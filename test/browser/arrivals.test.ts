@@ -4,7 +4,7 @@ import { createHttpBrowser } from '../support/http-browser.ts'
 import { giveCookies, noticeOf } from '../support/portal.ts'
 import { obtainExchangeToken } from '../support/sign-in.ts'
 
-/** Every `auth_error` of the gateway (DESIGN.md), and what a person reads of it. */
+/** Every `auth_error` of the gateway (docs/errors.md), and what a person reads of it. */
 const REASONS = [
   ['access_denied', 'You declined at your server.'],
   ['invalid_scope', 'Your server does not grant what this app asks for.'],

@@ -1,58 +1,81 @@
-import { GraphQLError } from 'graphql'
+import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { type ErrorCode, GatewayError } from '../platform/errors.ts'
-import type { Logger } from '../platform/logger.ts'
+import { type Logger, logGatewayError } from '../platform/logger.ts'
 import type { ServerContext } from './context.ts'
 
-/** Outages answer with their own HTTP status, so that clients and proxies retry; all else is told inside the body. */
-const STATUS_OUTSIDE: Partial<Record<ErrorCode, number>> = { SERVICE_UNAVAILABLE: 503, RATE_LIMITED: 429 }
+/** Only these errors set the HTTP status, so that clients and proxies retry. All others are reported in a 200 response. */
+const HTTP_STATUS: Partial<Record<ErrorCode, number>> = { SERVICE_UNAVAILABLE: 503, RATE_LIMITED: 429 }
+
+/** An error as the client sees it. What was thrown stays beside it, for the log. */
+class PublicError extends GraphQLError {
+  readonly thrown: unknown
+
+  constructor(message: string, thrown: unknown, options: GraphQLErrorOptions) {
+    super(message, options)
+    // Not enumerable, so that no serializer includes it.
+    Object.defineProperty(this, 'thrown', { value: thrown, enumerable: false })
+  }
+}
 
 /**
- * What a client sees of an error: a gateway error whole, a mistake in the query as GraphQL reports it, and nothing of any other.
+ * Translates an error for the client: a gateway error with its code and message, a mistake in the document as GraphQL reports
+ * it, and anything else masked.
  */
 export function publicError(error: unknown): Error {
   const original = error instanceof GraphQLError ? error.originalError : error
   if (original === undefined && error instanceof GraphQLError) return error
   if (original instanceof GraphQLError) return original
-  const place = error instanceof GraphQLError ? placeOf(error) : {}
-  if (original instanceof GatewayError) {
-    const { code, retryAfter, missingScopes } = original
-    const extensions = { code, ...(retryAfter && { retryAfter }), ...(missingScopes && { missingScopes }) }
-    const status = STATUS_OUTSIDE[code] ?? 200
-    return new GraphQLError(original.message, { ...place, extensions: { ...extensions, http: { status } } })
-  }
-  return new MaskedError(original, place)
+  const location = error instanceof GraphQLError ? locationOf(error) : {}
+  if (!(original instanceof GatewayError)) return maskedError(original, location)
+  const { code, message, retryAfter, missingScopes } = original
+  const extensions = { code, ...(retryAfter && { retryAfter }), ...(missingScopes && { missingScopes }) }
+  const status = HTTP_STATUS[code] ?? 200
+  return new PublicError(message, original, { ...location, extensions: { ...extensions, http: { status } } })
 }
 
-/** Stands for an error that is not for the client to see. */
-class MaskedError extends GraphQLError {
-  readonly hidden: unknown
-
-  constructor(hidden: unknown, place: ReturnType<typeof placeOf> | Record<string, never>) {
-    super('Something went wrong here. Try again; if it stays, report the request id.', {
-      ...place,
-      extensions: { code: 'INTERNAL_SERVER_ERROR', unexpected: true },
-    })
-    // Not enumerable, so that no serializer comes upon it.
-    Object.defineProperty(this, 'hidden', { value: hidden, enumerable: false })
-  }
+function maskedError(thrown: unknown, location: GraphQLErrorOptions): PublicError {
+  return new PublicError('Something went wrong here. Try again; if it happens again, report the request id.', thrown, {
+    ...location,
+    extensions: { code: 'INTERNAL_SERVER_ERROR', unexpected: true },
+  })
 }
 
-/** Logs each masked error whole, and gives the client the request id to find it by. Logs the cause of gateway errors too. */
-export function errorLogPlugin(logger: Logger): Plugin<object, ServerContext> {
+/**
+ * Logs what the client is not told: the detail and the cause of gateway errors, and unexpected errors whole. Gives an unexpected
+ * error the request id by which the log has it.
+ */
+export function errorLogPlugin(logger: Logger): Plugin<ServerContext, ServerContext> {
+  function log(error: unknown, { clientRequest }: ServerContext): void {
+    if (!(error instanceof PublicError)) return
+    const { thrown, path, extensions } = error
+    const request = { reqId: clientRequest.id, path }
+    if (thrown instanceof GatewayError) {
+      logGatewayError(logger, thrown, request)
+    } else {
+      extensions.requestId = clientRequest.id
+      logger.error({ err: thrown, ...request }, 'unexpected error')
+    }
+  }
+
   return {
     onExecutionResult({ result, context }) {
       if (result === undefined || Symbol.asyncIterator in result || !('errors' in result)) return
-      for (const error of result.errors ?? []) {
-        if (!(error instanceof MaskedError)) continue
-        const requestId = context.clientRequest.id
-        error.extensions.requestId = requestId
-        logger.error({ err: error.hidden, reqId: requestId, path: error.path }, 'unexpected error')
-      }
+      for (const error of result.errors ?? []) log(error, context)
     },
+
+    // A stream that fails after it started rejects instead of yielding a result.
+    onSubscribe: ({ args }) => ({
+      onSubscribeError({ error, setError }) {
+        if (error instanceof Error && error.name === 'AbortError') return
+        const translated = publicError(error)
+        log(translated, args.contextValue)
+        setError(translated)
+      },
+    }),
   }
 }
 
-function placeOf({ nodes, source, positions, path }: GraphQLError) {
+function locationOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
   return { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
 }

@@ -35,7 +35,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
   })
 }
 
-/** Yoga reports every error that was masked or translated; the error plugin has logged the unexpected ones already. */
+/** Yoga also reports every error that was masked or translated. The error plugin has logged what matters of them already. */
 function yogaLogger({ runtime: { logger } }: Gateway) {
   const debug = (...args: unknown[]) => logger.debug({ yoga: args.map(String) }, 'graphql-yoga')
   return { debug: () => undefined, info: debug, warn: debug, error: debug }

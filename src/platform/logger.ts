@@ -1,14 +1,25 @@
 import { type Logger, pino } from 'pino'
+import type { GatewayError } from './errors.ts'
 
 export type { Logger }
 
 /**
- * The structured log, JSON lines on standard output. What is logged is chosen field by field at each call; the redaction here
- * is the second line of defence for fields that hold secrets in the libraries below us.
+ * The structured log: JSON lines on standard output. Each call chooses its fields one by one; the redaction here is the second
+ * line of defence, for fields that hold secrets in the libraries that we use.
  */
 export function createLogger(options: { level: string; destination?: { write(line: string): void } }): Logger {
-  const settings = { level: options.level, redact: { paths: SECRET_FIELDS, censor: '[redacted]' } }
+  const settings = { level: options.level, redact: { paths: [...SECRET_FIELDS, ERROR_CODE], censor } }
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination)
+}
+
+/** Logs the detail and the cause of a gateway error, which its client is not told: as a warning if a server or store failed. */
+export function logGatewayError(
+  logger: Pick<Logger, 'info' | 'warn'>,
+  { code, message, detail, cause, status }: GatewayError,
+  request: Readonly<Record<string, unknown>> = {},
+): void {
+  if (cause === undefined && detail === undefined) return
+  logger[status >= 500 ? 'warn' : 'info']({ ...request, err: cause, code, detail }, message)
 }
 
 const SECRET_FIELDS = [
@@ -24,3 +35,11 @@ const SECRET_FIELDS = [
   'exchangeToken',
   'sessionToken',
 ].flatMap((name) => [`*.${name}`, `*.*.${name}`])
+
+/** Listed by its whole path, which pino hands to the censor only then. */
+const ERROR_CODE = 'err.code'
+
+/** An authorization code is secret. The code of an error (`ECONNREFUSED`) is not, and says what failed. */
+function censor(value: unknown, path: string[]): unknown {
+  return path.map(String).join('.') === ERROR_CODE ? value : '[redacted]'
+}

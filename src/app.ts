@@ -15,7 +15,7 @@ import { createLogger, type Logger } from './platform/logger.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
 import { createRedisStore } from './store/ephemeral/redis-store.ts'
-import { keptEncryptionKeys } from './store/sealing/encryption-keys.ts'
+import { loadEncryptionKeys } from './store/sealing/encryption-keys.ts'
 import { createSealer } from './store/sealing/sealer.ts'
 import { type Database, openDatabase } from './store/sql/database.ts'
 
@@ -33,7 +33,7 @@ export type AppOptions = { clock?: Clock; logger?: Logger; database?: Database; 
 /** The composition root: the only place that chooses and builds adapters. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const { clock = systemClock, logger = createLogger({ level: config.logLevel }) } = options
-  const keys = config.encryptionKeys ?? (await keptEncryptionKeys(config.dataDir))
+  const keys = config.encryptionKeys ?? (await loadEncryptionKeys(config.dataDir))
   const database = options.database ?? (await openDatabase(config.database))
   const ephemeral = options.ephemeral ?? (await openEphemeralStore(config, clock, logger))
 

@@ -1,23 +1,24 @@
 /**
- * What may be lost: pending flows, exchange tokens, locks, invalidation messages. Single-key operations only, so
- * that Redis Cluster and Valkey serve as well. Every operation rejects with SERVICE_UNAVAILABLE when the store
- * cannot be reached; "not there" is null and nothing else.
+ * Holds what may be lost: pending flows, exchange tokens, locks, and messages that a session group changed. Each operation
+ * touches one key, so Redis Cluster and Valkey serve as well. Every operation but `close` rejects with SERVICE_UNAVAILABLE when
+ * the store cannot be reached; null always means that the key is absent.
  */
 export interface EphemeralStore {
-  /** Keeps `value` under `key` for `ttlMs` milliseconds, replacing what was there. */
+  /** Stores `value` under `key` for `ttlMs` milliseconds, and replaces the previous value. */
   set(key: string, value: string, options: { ttlMs: number }): Promise<void>
-  /** The value, or null when there is none or it has expired. */
+  /** Returns the value, or null if there is none or it has expired. */
   get(key: string): Promise<string | null>
-  /** The value, removed in the same step: of any number of callers at once, on any replica, one gets it. */
+  /** Returns the value and removes it atomically: of any number of concurrent callers, on any replica, one gets it. */
   take(key: string): Promise<string | null>
   /**
-   * Runs `work` while holding the lock, and gives what it gives. Waits at most `waitMs` milliseconds for the lock, then rejects
-   * with SERVICE_UNAVAILABLE. A holder that dies loses the lock after `ttlMs` milliseconds; one that works longer keeps it.
+   * Runs `work` while holding the lock, and returns its result. Waits at most `waitMs` milliseconds for the lock, then rejects
+   * with SERVICE_UNAVAILABLE. A holder that dies loses the lock after `ttlMs` milliseconds. One that works longer renews it,
+   * but loses it if it cannot reach the store for that long: correctness must not depend on this lock alone.
    */
   withLock<T>(key: string, options: LockOptions, work: () => Promise<T>): Promise<T>
-  /** Tells every subscriber of the channel, on every replica, now. Nothing is kept for those that are not listening. */
+  /** Sends a message to the current subscribers of the channel, on every replica. It is not kept for later subscribers. */
   publish(channel: string, message: string): Promise<void>
-  /** Calls `listener` for each message of the channel until the function it gives is called. */
+  /** Calls `listener` for each message of the channel. Call the returned function to unsubscribe. */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
   /** Rejects when the store cannot be reached. */
   ping(): Promise<void>

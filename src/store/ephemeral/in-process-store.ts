@@ -5,16 +5,16 @@ import { type Clock, HOUR } from '../../platform/clock.ts'
 import { serviceUnavailable } from '../../platform/errors.ts'
 import type { EphemeralStore } from './ephemeral-store.ts'
 
-/** More than a gateway of one process has under way; what comes on top pushes out the oldest, so that memory is bounded. */
+/** More than one process ever has pending. Further entries evict the least recently used, so that memory is bounded. */
 const MAX_ENTRIES = 100_000
 const LONGEST_TTL = HOUR
 
-/** The embedded ephemeral store: one process, nothing outlives it. */
+/** The ephemeral store of a single process. Nothing outlives the process. */
 export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStore {
   const entries = new LRUCache<string, string>({
     max: MAX_ENTRIES,
     ttl: LONGEST_TTL,
-    // Read the clock at each look-up: the cache's own memory of the present would not follow a moved clock.
+    // Read the clock at each look-up. The cache otherwise remembers the time, and does not follow a clock that a test moves.
     ttlResolution: 0,
     perf: { now: clock },
   })
@@ -37,7 +37,7 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
     },
 
     async withLock(key, { waitMs }, work) {
-      // No holder dies without its process here, so the time to live does not matter.
+      // A holder dies only with the process, so the TTL does not matter here.
       const entry = mutexes.get(key) ?? { mutex: new Mutex(), users: 0 }
       mutexes.set(key, entry)
       entry.users++

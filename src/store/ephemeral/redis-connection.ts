@@ -4,22 +4,22 @@ import { SECOND } from '../../platform/clock.ts'
 import { serviceUnavailable } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 
-/** A command fails within seconds when the server is away, and the connection comes back by itself when it is not. */
+/** A command fails within seconds while the server is unreachable. The client reconnects by itself. */
 const OPTIONS = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   connectTimeout: 3 * SECOND,
   commandTimeout: 2 * SECOND,
-  // A server that went away without a word is otherwise waited for until the operating system gives up: a quarter of an hour.
+  // Without this, a server that disappears without closing the connection is noticed when TCP gives up, after 15 minutes.
   socketTimeout: 3 * SECOND,
   retryStrategy: (attempt: number) => Math.min(attempt * 100, SECOND),
-  // After a failover the old primary may go on answering, as a replica, while its name leads to the new one already.
+  // After a failover the old primary may still respond, as a replica, while its name already resolves to the new one.
   reconnectOnError: (error: Error) => respCode(error) === 'READONLY',
 } satisfies RedisOptions
 
 type ConnectionOptions = { keyPrefix?: string; logger?: Pick<Logger, 'warn' | 'info'> }
 
-/** Opens a connection, and gives it once it is ready; when the server is away it gives it all the same, and goes on trying. */
+/** Opens a connection and waits until it is ready. If the server is unreachable, returns anyway and keeps reconnecting. */
 export async function connectRedis(url: string, { keyPrefix = '', logger }: ConnectionOptions): Promise<Redis> {
   const client = new Redis(url, { ...OPTIONS, keyPrefix })
   reportOutages(client, logger)
@@ -27,8 +27,8 @@ export async function connectRedis(url: string, { keyPrefix = '', logger }: Conn
   return client
 }
 
-/** Whatever goes wrong between us and the server means that it cannot be used now; that a key is absent is no error. */
-export async function reachable<T>(operation: () => Promise<T>): Promise<T> {
+/** Runs a Redis operation and translates its failure, whatever it is, to SERVICE_UNAVAILABLE. An absent key is no failure. */
+export async function translateOutage<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation()
   } catch (error) {
@@ -36,25 +36,25 @@ export async function reachable<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-/** One line when it goes and one when it is back, not one for each attempt between. */
+/** Logs one line when the connection is lost and one when it is back, not one for each attempt in between. */
 function reportOutages(client: Redis, logger: ConnectionOptions['logger']): void {
-  let away = false
+  let isDown = false
   client.on('error', (error: Error) => {
-    if (!away) logger?.warn({ err: withoutCommand(error) }, 'ephemeral store not reachable')
-    away = true
+    if (!isDown) logger?.warn({ err: withoutCommand(error) }, 'ephemeral store not reachable')
+    isDown = true
   })
   client.on('ready', () => {
-    if (away) logger?.info('ephemeral store reachable again')
-    away = false
+    if (isDown) logger?.info('ephemeral store reachable again')
+    isDown = false
   })
 }
 
-/** The first word of what the server refuses with; RESP has no other place for it. */
+/** The error code in a server's reply: in RESP it is the first word of the message. */
 function respCode({ message }: Error): string | undefined {
   return message.split(' ', 1)[0]
 }
 
-/** ioredis puts the refused command on its errors, and errors are logged: keys, values, and the password of an AUTH. */
+/** Removes the failed command, which ioredis attaches to its errors. It would log keys, values, and the password of an AUTH. */
 function withoutCommand(error: unknown): unknown {
   if (error instanceof Error) Reflect.deleteProperty(error, 'command')
   return error

@@ -1,27 +1,28 @@
 import { CompactEncrypt, compactDecrypt, errors } from 'jose'
 
-/** A key that seals: `id` is written into each sealed text, `secret` is 32 bytes. */
+/** An encryption key: `id` is written into each sealed text, `secret` is 32 bytes. */
 export type SealKey = { id: string; secret: Uint8Array }
 
-/** A sealed text that does not open: made with a key that is gone, for another purpose, or altered. */
+/** A sealed text that does not open: its key is missing, it was sealed for another purpose, or it was altered. */
 export class SealError extends Error {
   override readonly name = 'SealError'
 }
 
-/** Encrypts what is stored. Sealed texts are bound to a purpose and open for that purpose alone. */
+/** Encrypts what is stored. A sealed text is bound to a purpose, and opens for that purpose only. */
 export interface Sealer {
   /** Seals `value` (anything JSON can hold) with the first key, bound to `purpose`. */
   seal(value: unknown, purpose: string): Promise<string>
   /**
-   * Opens a sealed text with whichever key made it.
-   * @throws SealError when the key is gone, the purpose is another, or the text was altered.
+   * Opens a sealed text with the key that sealed it.
+   * @throws SealError when the key is missing, the purpose differs, or the text was altered.
    */
   open(sealed: string, purpose: string): Promise<unknown>
 }
 
 /**
- * A sealer over an ordered set of keys: the first seals, all open, so that keys can be rotated.
- * The form is compact JWE (RFC 7516) with `dir` and A256GCM; the purpose stands in the protected header, which GCM authenticates.
+ * A sealer over an ordered list of keys: the first seals, all open, so that keys can be rotated. A sealed text is a compact JWE
+ * (RFC 7516) with `dir` and A256GCM. Its protected header, which GCM authenticates, carries the purpose. See
+ * docs/decisions/0004-sealed-at-rest.md.
  */
 export function createSealer(keys: readonly SealKey[]): Sealer {
   const [first] = keys

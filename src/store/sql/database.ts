@@ -40,17 +40,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 }
 
-/** A request waits no longer than this for a connection or an answer; an outage is told soon, and nothing hangs. */
+/** The longest that a request waits for a connection or a response, so that an outage is reported soon and nothing hangs. */
 const TIMEOUTS = {
   connectionTimeoutMillis: 3 * SECOND,
-  // The server gives up on a slow statement first, and keeps the connection usable; a server that is away cannot.
+  // The server cancels a slow statement first, which keeps the connection usable. query_timeout is for an unreachable server.
   statement_timeout: 5 * SECOND,
   query_timeout: 6 * SECOND,
   idle_in_transaction_session_timeout: 30 * SECOND,
 }
 const POOL_SIZE = 10
 
-/** Advisory lock by which, of any number of replicas that start at once, one migrates and the others wait. */
+/** The advisory lock that lets one of several starting replicas migrate while the others wait. */
 export const MIGRATION_LOCK = 0x61746761
 
 type PostgresOptions = { url: string; poolSize?: number; onQuery?: QueryListener }
@@ -63,14 +63,14 @@ async function openPostgres({ url, poolSize = POOL_SIZE, onQuery }: PostgresOpti
 
 async function migrateUnderLock(url: string): Promise<void> {
   const lock = new pg.Client({ connectionString: url, connectionTimeoutMillis: TIMEOUTS.connectionTimeoutMillis })
-  // Should it break, Prisma's engine still has a lock of its own; ours is there because that one waits 10 s at most.
+  // If this connection breaks, the lock of Prisma's engine still protects. Ours exists because that one waits 10 s at most.
   lock.on('error', () => undefined)
   await lock.connect()
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
     await applyMigrations(createPostgresAdapter({ connectionString: url, max: 2 }))
   } finally {
-    // Closing the connection lets go of the lock, whatever happened.
+    // Closing the connection releases the lock, whatever happened.
     await lock.end()
   }
 }
@@ -102,7 +102,7 @@ function connect(
 ): Database {
   const prisma = new PrismaClient({
     adapter: watchAdapter(adapter, onQuery),
-    // Longer than the pool waits for a connection, so that the pool's own answer comes first.
+    // Longer than the pool waits for a connection, so that the error comes from the pool.
     transactionOptions: { maxWait: 5 * SECOND, timeout: 15 * SECOND },
   })
   const translated = translateOutages(prisma)

@@ -2,23 +2,23 @@ import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapt
 import { type Migration, migrationList, NO_FILTERS, readMigrations } from './migrations.ts'
 import { withSchemaEngine } from './schema-engine.ts'
 
-/** A database that cannot be brought to the state that this release needs. */
+/** A database that cannot be migrated to the schema of this release. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
 
 /**
- * Applies the migrations that the database lacks, with Prisma's own engine, so that `_prisma_migrations` says what
- * `prisma migrate deploy` would have said. The caller sees to it that no other process does the same at once.
+ * Applies the missing migrations with Prisma's own engine, so that `_prisma_migrations` contains what `prisma migrate deploy`
+ * would have written. The caller must make sure that no other process migrates at the same time.
  * @returns the names of the migrations that were applied
- * @throws MigrationError when the database holds failed, altered or unknown migrations
+ * @throws MigrationError when the database has failed, altered or unknown migrations
  */
 export async function applyMigrations(
   adapter: SqlMigrationAwareDriverAdapterFactory,
   migrations?: readonly Migration[],
 ): Promise<string[]> {
   const wanted = migrations ?? (await readMigrations())
-  // Loading the engine costs a second, and at most starts there is nothing for it to do.
+  // Loading the engine takes a second, and at most starts there is nothing to migrate.
   if (isUpToDate(wanted, await appliedMigrations(adapter))) return []
   try {
     const { appliedMigrationNames } = await withSchemaEngine({ adapter }, (engine) =>
@@ -26,18 +26,15 @@ export async function applyMigrations(
     )
     return appliedMigrationNames
   } catch (error) {
-    throw new MigrationError(
-      'The migrations were not applied. The cause tells which failed, or what stood in the way.',
-      {
-        cause: error,
-      },
-    )
+    throw new MigrationError('The migrations were not applied. The cause says which one failed, or why.', {
+      cause: error,
+    })
   }
 }
 
 type Applied = { name: string; checksum: string; finished: boolean }
 
-/** @throws MigrationError when the history is not a part of ours */
+/** @throws MigrationError when the history of the database is not a part of ours */
 function isUpToDate(wanted: readonly Migration[], applied: readonly Applied[]): boolean {
   const byName = new Map(wanted.map((migration) => [migration.name, migration]))
   for (const { name, checksum, finished } of applied) {

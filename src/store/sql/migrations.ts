@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 
 const FOLDER = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url))
 
-/** A migration as it stands in prisma/migrations. The checksum is the one that Prisma records: SHA-256 of the script, in hex. */
+/** A migration of prisma/migrations. The checksum is the one that Prisma records: SHA-256 of the script, in hex. */
 export type Migration = { name: string; script: string; checksum: string }
 
-/** The migrations in the order in which they are applied. */
+/** Reads the migrations, in the order in which they are applied. */
 export async function readMigrations(folder = FOLDER): Promise<Migration[]> {
   const entries = await readdir(folder, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
@@ -33,5 +33,5 @@ export function migrationList(migrations: readonly Migration[]) {
   }
 }
 
-/** No tables or enums are managed by others. */
+/** No tables or enums are managed by other tools. */
 export const NO_FILTERS = { externalTables: [], externalEnums: [] }

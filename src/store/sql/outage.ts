@@ -6,17 +6,17 @@ import {
 import { serviceUnavailable } from '../../platform/errors.ts'
 import type { PrismaClient } from './generated/client.ts'
 
-/** Told of every SQL statement, for tests and benchmarks that count them. */
+/** Called with every SQL statement, for tests and benchmarks that count them. */
 export type QueryListener = (sql: string) => void
 
 const OUTAGE_CODE = 'DATABASE_OUTAGE'
 
-/** Thrown underneath Prisma. Prisma makes an error of its own of it, and keeps nothing but the message and the code. */
+/** Thrown by the driver adapter. Prisma wraps it in an error of its own, and keeps only the message and the code. */
 class Outage extends Error {
   readonly code = OUTAGE_CODE
 }
 
-/** Tells a driver's outages apart from what the database says, where they arise: in every query and every transaction. */
+/** Marks outages where they arise, in every query and transaction, and leaves errors that the database reports as they are. */
 export function watchAdapter(
   factory: SqlMigrationAwareDriverAdapterFactory,
   onQuery: QueryListener = () => undefined,
@@ -24,7 +24,7 @@ export function watchAdapter(
   return watch(factory, onQuery)
 }
 
-/** What the driver is asked to do; each of them goes over the connection. */
+/** The adapter's methods that use the connection. */
 const OPERATIONS = new Set<string | symbol>([
   'connect',
   'connectToShadowDb',
@@ -55,7 +55,7 @@ function watch<T extends object>(target: T, onQuery: QueryListener): T {
   })
 }
 
-/** What these give is itself something that queries. */
+/** Whether the method returns an object that can be queried itself. */
 function opensConnection(name: string | symbol): boolean {
   return name === 'connect' || name === 'connectToShadowDb' || name === 'startTransaction'
 }
@@ -71,7 +71,7 @@ const OUTAGE_KINDS = new Set([
 /** SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, timeout). */
 const OUTAGE_STATES = /^(08|53|57)/
 
-/** Drivers throw adapter errors for what the database says, and bare errors when there is nobody left to say anything. */
+/** Drivers throw adapter errors for what the database reports, and bare errors when there is no database to report anything. */
 function isOutage(error: unknown): boolean {
   if (error instanceof Outage) return false
   if (!isDriverAdapterError(error)) return true
@@ -79,38 +79,38 @@ function isOutage(error: unknown): boolean {
   return OUTAGE_KINDS.has(cause.kind) || OUTAGE_STATES.test(cause.originalCode ?? '')
 }
 
-/** The client over a watched adapter: what it rejects with in an outage is SERVICE_UNAVAILABLE, and no caller takes it for else. */
+/** Makes a client over a watched adapter reject with SERVICE_UNAVAILABLE during an outage, so that callers cannot mistake it. */
 export function translateOutages(prisma: PrismaClient): PrismaClient {
   const extended = prisma.$extends({
-    query: { $allOperations: ({ args, query }) => translating(() => query(args)) },
+    query: { $allOperations: ({ args, query }) => withTranslation(() => query(args)) },
   })
   return new Proxy(extended as unknown as PrismaClient, {
     get(client, name) {
       const member: unknown = Reflect.get(client, name, client)
       if (name !== '$transaction' || typeof member !== 'function') return member
-      return translatingTransaction((...args) => Reflect.apply(member, client, args))
+      return translateTransaction((...args) => Reflect.apply(member, client, args))
     },
   })
 }
 
-/** Prisma's for whatever befalls a transaction. Of one whose work never began it means that no connection was free in time. */
+/** Prisma's code for every failure of a transaction. Before the work has begun it means that no connection was free in time. */
 const TRANSACTION_ERROR = 'P2028'
 
-function translatingTransaction(transaction: (...args: unknown[]) => Promise<unknown>) {
+function translateTransaction(transaction: (...args: unknown[]) => Promise<unknown>) {
   return (work: unknown, ...options: unknown[]) => {
     let hasBegun = false
-    const noting = (run: CallableFunction) => (client: unknown) => {
+    const noteBegin = (run: CallableFunction) => (client: unknown) => {
       hasBegun = true
       return run(client)
     }
-    return translating(
-      () => transaction(typeof work === 'function' ? noting(work) : work, ...options),
+    return withTranslation(
+      () => transaction(typeof work === 'function' ? noteBegin(work) : work, ...options),
       (error) => !hasBegun && hasCode(error, TRANSACTION_ERROR),
     )
   }
 }
 
-async function translating<T>(work: () => Promise<T>, isOutageToo = (_error: unknown) => false): Promise<T> {
+async function withTranslation<T>(work: () => Promise<T>, isOutageToo = (_error: unknown) => false): Promise<T> {
   try {
     return await work()
   } catch (error) {

@@ -2,13 +2,14 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { PoolClient, PoolConfig } from 'pg'
 
-// A broken idle connection is the pool's to replace; the query that needs one reports what is wrong.
+// The pool replaces a broken idle connection, and the query that needs a connection reports what is wrong.
 const LISTENERS = { onPoolError: () => undefined, onConnectionError: () => undefined }
 
 /**
- * Prisma's adapter for PostgreSQL, with three mends: it gives connections back to the pool in the middle of a transaction; it cuts
- * a script at every semicolon, in comments, strings and function bodies too, and sends the pieces one by one, so that a migration
- * which failed would stay half applied; and what it takes for a shadow database is the database itself, when a URL names that.
+ * Prisma's adapter for PostgreSQL, with three workarounds. The adapter returns connections to the pool in the middle of a
+ * transaction. It splits a script at every semicolon, also in comments, strings and function bodies, and sends the pieces one
+ * by one, so a failed migration would stay half applied. And it uses the database itself as its shadow database when the URL
+ * names one.
  */
 export function createPostgresAdapter(config: PoolConfig): SqlMigrationAwareDriverAdapterFactory {
   const factory = new PrismaPg(config, LISTENERS)
@@ -18,19 +19,19 @@ export function createPostgresAdapter(config: PoolConfig): SqlMigrationAwareDriv
     async connect() {
       const connection = await factory.connect()
       connection.underlyingDriver().on('release', (_error, client) => endUnlessIdle(client))
-      // Without arguments the driver sends a text as it is, in one message, which PostgreSQL takes as one transaction.
+      // Without arguments the driver sends the text as it is, in one message, which PostgreSQL runs as one transaction.
       connection.executeScript = async (sql) => void (await connection.executeRaw({ sql, args: [], argTypes: [] }))
       return connection
     },
-    connectToShadowDb: () => Promise.reject(new Error('Shadow databases are made on PGlite alone')),
+    connectToShadowDb: () => Promise.reject(new Error('Shadow databases exist on PGlite only')),
   }
 }
 
 /**
- * A ROLLBACK that timed out was never sent. Whoever was given the connection next would write into the transaction that still
- * stands, be told that all went well, and lose it.
+ * Closes a returned connection whose transaction is still open: a ROLLBACK that timed out was never sent. Otherwise the next
+ * user of the connection writes into the open transaction, sees success, and loses its writes.
  */
 function endUnlessIdle(client: PoolClient): void {
-  // The pool drops what has been ended before it looks.
+  // The pool calls this before it checks the client, and drops one that has ended.
   if (client.getTransactionStatus() !== 'I') void client.end()
 }

@@ -14,9 +14,9 @@ export type { SchemaEngine }
 let instantiated: Promise<void> | undefined
 
 /**
- * Runs `work` with Prisma's own schema engine, the one behind `prisma migrate`, as WebAssembly over a driver adapter. The native
- * engine would have to be downloaded.
- * @param options `schema`: the Prisma schema's text, where the operation needs one
+ * Runs `work` with Prisma's own schema engine, the one of `prisma migrate`, as WebAssembly over a driver adapter. The native
+ * engine would be a download.
+ * @param options `schema`: the text of the Prisma schema, if the operation needs it
  */
 export async function withSchemaEngine<T>(
   { adapter, schema }: { adapter: SqlMigrationAwareDriverAdapterFactory; schema?: string },
@@ -24,7 +24,7 @@ export async function withSchemaEngine<T>(
 ): Promise<T> {
   instantiated ??= instantiate()
   await instantiated
-  const opened = noteConnections(adapter)
+  const opened = trackConnections(adapter)
   const datamodels: [string, string][] | undefined = schema === undefined ? undefined : [['schema.prisma', schema]]
   try {
     const engine = await SchemaEngine.new(
@@ -38,13 +38,13 @@ export async function withSchemaEngine<T>(
       engine.free()
     }
   } finally {
-    // The engine leaves its connections open, and with them its lock on the database. Not waited for: one that gave up
-    // waiting for the lock of another closes only when it has it.
+    // The engine leaves its connections open, and with them its lock on the database. This does not wait for them to close: a
+    // connection that still waits for another engine's lock closes only when it gets the lock.
     for (const connection of opened.connections) connection.dispose().catch(() => undefined)
   }
 }
 
-function noteConnections(factory: SqlMigrationAwareDriverAdapterFactory) {
+function trackConnections(factory: SqlMigrationAwareDriverAdapterFactory) {
   const connections: SqlDriverAdapter[] = []
   const adapter: SqlMigrationAwareDriverAdapterFactory = {
     provider: factory.provider,
@@ -54,13 +54,14 @@ function noteConnections(factory: SqlMigrationAwareDriverAdapterFactory) {
       connections.push(connection)
       return connection
     },
-    // Shadow databases it does close.
+    // The engine closes shadow databases.
     connectToShadowDb: () => factory.connectToShadowDb(),
   }
   return { adapter, connections }
 }
 
-/** What wasm-bindgen's own loader does; it imports the .wasm as a module, which Node cannot do without a flag. */
+/** Does what wasm-bindgen's loader does. That one imports the .wasm as a module, which Node supports only behind a flag. */
+
 async function instantiate(): Promise<void> {
   const entry = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm')
   const file = join(dirname(entry), 'schema_engine_bg.wasm')

@@ -58,7 +58,7 @@ describe.skipIf(!inject('services').redis)('the Redis store', () => {
     const { store, client, keyPrefix, lines } = await open(onTestFinished)
     await store.withLock('key', { ttlMs: 300, waitMs: 300 }, async () => {
       await client.set(`${keyPrefix}mutex:key`, 'somebody else')
-      await expect.poll(() => lines.join()).toContain('lock lost while its work went on')
+      await expect.poll(() => lines.join()).toContain('lock lost while its holder was still working')
     })
     expect(await client.get(`${keyPrefix}mutex:key`)).toBe('somebody else')
   })

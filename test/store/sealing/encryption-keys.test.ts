@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { keptEncryptionKeys } from '../../../src/store/sealing/encryption-keys.ts'
+import { loadEncryptionKeys } from '../../../src/store/sealing/encryption-keys.ts'
 
-describe('keptEncryptionKeys', () => {
+describe('loadEncryptionKeys', () => {
   let dataDir: string
 
   beforeEach(async () => {
@@ -13,22 +13,22 @@ describe('keptEncryptionKeys', () => {
   afterEach(() => rm(dataDir, { recursive: true }))
 
   it('makes a key once, readable by its owner alone', async () => {
-    const first = await keptEncryptionKeys(join(dataDir, 'new'))
+    const first = await loadEncryptionKeys(join(dataDir, 'new'))
     expect(first).toHaveLength(1)
     expect(first[0]?.secret).toHaveLength(32)
-    expect(await keptEncryptionKeys(join(dataDir, 'new'))).toEqual(first)
+    expect(await loadEncryptionKeys(join(dataDir, 'new'))).toEqual(first)
     expect((await stat(join(dataDir, 'new', 'encryption-keys'))).mode & 0o777).toBe(0o600)
   })
 
   it('gives one key to many that start at once', async () => {
-    const kept = await Promise.all(Array.from({ length: 10 }, () => keptEncryptionKeys(dataDir)))
+    const kept = await Promise.all(Array.from({ length: 10 }, () => loadEncryptionKeys(dataDir)))
     expect(new Set(kept.map((keys) => Buffer.from(keys[0]?.secret ?? '').toString('hex'))).size).toBe(1)
   })
 
   it('says that a damaged file is damaged, and leaves it as it is', async () => {
     const file = join(dataDir, 'encryption-keys')
     await writeFile(file, 'k1:dGhpcyBpcyBub3QgYSBrZXk')
-    await expect(keptEncryptionKeys(dataDir)).rejects.toThrow(/encryption-keys is damaged/)
+    await expect(loadEncryptionKeys(dataDir)).rejects.toThrow(/encryption-keys is damaged/)
     expect(await readFile(file, 'utf8')).toBe('k1:dGhpcyBpcyBub3QgYSBrZXk')
   })
 })

@@ -2,10 +2,10 @@ import type { FastifyRequest } from 'fastify'
 import type { ClientRequest } from '../sessions/client-request.ts'
 import type { Cookies } from './cookies.ts'
 
-/** Longer ones are cut: the text is the client's to choose, and is stored. */
+/** Longer ones are cut: the client chooses the text, and the gateway stores it. */
 const MAX_USER_AGENT = 300
 
-/** Reads from a request what the gateway's functions ask for. */
+/** Reads from a request what the gateway's functions need. */
 export function clientRequest(request: FastifyRequest, cookies: Cookies): ClientRequest {
   return {
     id: request.id,

@@ -4,7 +4,7 @@ import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
 import { noStore } from './respond.ts'
 
-/** The GraphQL API, seen from the HTTP side. */
+/** The GraphQL API as the HTTP layer uses it. */
 export interface GraphqlServer {
   handleNodeRequest(
     request: FastifyRequest,
@@ -23,11 +23,11 @@ export function graphqlHandler(server: GraphqlServer, cookies: Cookies) {
     for (const [name, value] of response.headers) reply.header(name, value)
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
     if (!isStream) return reply.send(await response.text())
-    // A connection that stayed open after its stream has ended would keep a closing gateway waiting.
+    // A connection that stays open after its stream has ended delays the shutdown of the gateway.
     reply.header('connection', 'close')
-    // nginx would otherwise keep events back until its buffer is full.
+    // Without this header nginx holds events back until its buffer is full.
     reply.header('x-accel-buffering', 'no')
-    // Yoga's body is a Node stream as well as a web one. Fastify destroys it when the client goes, which ends the subscription.
+    // Yoga's body is also a Node stream. Fastify destroys it when the client disconnects, which ends the subscription.
     return reply.send(response.body)
   }
 }

@@ -3,10 +3,10 @@ import type { OAuthClients } from '../atproto/client.ts'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
-/** Seconds for which authorization servers may keep an answer; a rotated key is known everywhere after that. */
+/** Seconds for which authorization servers may cache a response. After that they know a rotated key. */
 const MAX_AGE = 300
 
-/** `GET /oauth-client-metadata.json`: what authorization servers read of this client. */
+/** `GET /oauth-client-metadata.json`: how authorization servers learn about this client. */
 export function clientMetadataHandler({ clientMetadata }: OAuthClients): Handler {
   return (_request, reply) => reply.header('cache-control', `public, max-age=${MAX_AGE}`).send(clientMetadata)
 }

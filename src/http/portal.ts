@@ -6,12 +6,12 @@ import type { FastifyInstance } from 'fastify'
 
 const BUILT = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
-/** The portal's pages. Which of them is shown, the portal's own script decides by the path. */
+/** The paths of the portal's pages. The portal's script decides by the path which page to show. */
 export const PORTAL_PAGES = ['/', '/tokens', '/sessions', '/permissions']
 
 /**
- * The portal, as `npm run build` made it: `GET /` and the other pages, and their assets.
- * @throws Error when it was not built
+ * Serves the portal that `npm run build` wrote: `GET /`, the other pages, and their assets.
+ * @throws Error when the portal was not built
  */
 export async function portal(server: FastifyInstance): Promise<void> {
   if (!existsSync(join(BUILT, 'index.html'))) throw new Error('The portal is not built. Run npm run build first.')
@@ -19,16 +19,16 @@ export async function portal(server: FastifyInstance): Promise<void> {
     root: BUILT,
     index: false,
     wildcard: false,
-    // Compressed when it was built. Answers that hold secrets never are (BREACH).
+    // Compressed at build time. Responses that contain secrets are never compressed (BREACH).
     preCompressed: true,
     globIgnore: ['**/*.{br,gz}'],
     cacheControl: false,
-    setHeaders: (reply, path) => void reply.header('cache-control', cachingOf(path)),
+    setHeaders: (reply, path) => void reply.header('cache-control', cacheControl(path)),
   })
   for (const page of PORTAL_PAGES) server.get(page, (_request, reply) => reply.sendFile('index.html'))
 }
 
-/** The names of assets change with what is in them; the page that names them is asked for anew. */
-function cachingOf(path: string): string {
+/** The name of an asset contains the hash of its content. The page that refers to assets is revalidated each time. */
+function cacheControl(path: string): string {
   return path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache'
 }

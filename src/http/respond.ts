@@ -9,7 +9,11 @@ export function noStore(reply: FastifyReply): FastifyReply {
 }
 
 /** The one place where errors become HTTP responses: `{ "error": code, "message": … }`. */
-export function answerError(error: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply): void {
+export function respondWithError(
+  error: FastifyError | GatewayError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
   noStore(reply)
   if (error instanceof GatewayError) {
     const { code, message, retryAfter } = error
@@ -27,6 +31,6 @@ export function answerError(error: FastifyError | GatewayError, request: Fastify
 }
 
 /** The response to an unknown path. */
-export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): void {
+export function respondNotFound(_request: FastifyRequest, reply: FastifyReply): void {
   reply.code(404).send({ error: 'NOT_FOUND', message: STATUS_CODES[404] })
 }

@@ -12,19 +12,19 @@ import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
 import { logRequest } from './request-log.ts'
-import { answerError, answerNotFound } from './respond.ts'
+import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { graphiqlPolicy, pagePolicy } from './security-headers.ts'
 import { startHandler } from './start.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
 
-/** The HTTP server with every route. Listening is the caller's. */
+/** Builds the HTTP server with every route. The caller makes it listen. */
 export async function createServer(gateway: Gateway, graphql: GraphqlServer): Promise<FastifyInstance> {
   const { config } = gateway
   const server = fastify({
     loggerInstance: gateway.runtime.logger as FastifyBaseLogger,
-    // Fastify would log whole URLs, and with them codes, states and exchange tokens.
+    // Fastify logs whole URLs, which contain codes, states and exchange tokens.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy,
@@ -33,9 +33,9 @@ export async function createServer(gateway: Gateway, graphql: GraphqlServer): Pr
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
   })
-  server.setErrorHandler(answerError)
-  server.setNotFoundHandler(answerNotFound)
-  // JSON and nothing else: what an HTML form can send from another site is refused.
+  server.setErrorHandler(respondWithError)
+  server.setNotFoundHandler(respondNotFound)
+  // Only JSON is accepted. An HTML form on another site can send text/plain.
   server.removeContentTypeParser('text/plain')
   server.addHook('onResponse', logRequest)
   if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
@@ -45,14 +45,14 @@ export async function createServer(gateway: Gateway, graphql: GraphqlServer): Pr
   await server.register(cors, { origin: [...config.allowedOrigins], credentials: true, methods: ['GET', 'POST'] })
 
   const cookies = createCookies(config)
-  const onlyFromHere = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)
+  const requireAllowedOrigin = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)
 
   server.get('/auth/start', startHandler(gateway, cookies))
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
   server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
   server.get('/graphql', graphiqlPolicy, graphqlHandler(graphql, cookies))
-  server.post('/graphql', { onRequest: onlyFromHere }, graphqlHandler(graphql, cookies))
+  server.post('/graphql', { onRequest: requireAllowedOrigin }, graphqlHandler(graphql, cookies))
   await server.register(portal)
   return server
 }

@@ -2,13 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import { GatewayError } from '../platform/errors.ts'
 
 /**
- * Refuses a change that another site makes with the user's cookies (CSRF). Browsers name the origin of every POST; the ones that
- * name none are no browsers, or say at least how foreign the request is (Fetch Metadata). OWASP CSRF, "Verifying Origin".
+ * Refuses a change that another site makes with the user's cookies (CSRF). Browsers send the origin with every POST. A request
+ * without one is not from a browser, or has at least Fetch Metadata. See OWASP CSRF, "Verifying Origin".
  * @throws GatewayError FORBIDDEN
  */
 export function refuseForeignOrigin({ headers }: FastifyRequest, allowedOrigins: readonly string[]): void {
   const allowed =
-    headers.origin === undefined ? isFromHere(headers['sec-fetch-site']) : allowedOrigins.includes(headers.origin)
+    headers.origin === undefined
+      ? isAllowedFetchSite(headers['sec-fetch-site'])
+      : allowedOrigins.includes(headers.origin)
   if (allowed) return
   throw new GatewayError(
     'FORBIDDEN',
@@ -17,6 +19,6 @@ export function refuseForeignOrigin({ headers }: FastifyRequest, allowedOrigins:
   )
 }
 
-function isFromHere(fetchSite: string | string[] | undefined): boolean {
+function isAllowedFetchSite(fetchSite: string | string[] | undefined): boolean {
   return fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none'
 }

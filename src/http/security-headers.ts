@@ -1,7 +1,7 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { Config } from '../config/config.ts'
 
-/** Headers for every answer: our own scripts and styles, images from anywhere (avatars), no frames. */
+/** Headers of every response. They allow our own scripts and styles, images from anywhere (avatars), and no frames. */
 export function pagePolicy({ secure }: Pick<Config, 'secure'>): FastifyHelmetOptions {
   return {
     contentSecurityPolicy: {
@@ -20,7 +20,7 @@ export function pagePolicy({ secure }: Pick<Config, 'secure'>): FastifyHelmetOpt
   }
 }
 
-/** GraphiQL is one page with its scripts inside, and makes workers of them. It loads nothing from elsewhere. */
+/** GraphiQL is one page with inline scripts, and starts workers from them. It loads nothing from other hosts. */
 export const graphiqlPolicy = {
   helmet: {
     contentSecurityPolicy: {

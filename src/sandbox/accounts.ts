@@ -15,7 +15,7 @@ const SEEDS = [
 
 type Seed = (typeof SEEDS)[number]
 
-/** Creates the accounts that are not there yet, with a name and an avatar. Gives all of them. */
+/** Creates the accounts that do not exist yet, with a name and an avatar. Returns all of them. */
 export async function seedAccounts(pdsUrl: string): Promise<SandboxAccount[]> {
   return Promise.all(SEEDS.map((seed) => seedAccount(pdsUrl, seed)))
 }

@@ -8,8 +8,8 @@ export type Directory = { url: string; close(): Promise<void> }
 type Operation = Parameters<PlcDatabase['validateAndAddOp']>[1]
 
 /**
- * Starts a did:plc directory, the real server. With a `journal` file its identities survive restarts; without, they are gone with it.
- * @param port 0 for any that is free
+ * Starts a did:plc directory, the real server. With a `journal` file its identities survive restarts; without one they do not.
+ * @param port 0 for any free port
  */
 export async function startDirectory({ port, journal }: { port: number; journal?: string }): Promise<Directory> {
   const { Database, PlcServer } = await import('@did-plc/server')
@@ -21,7 +21,7 @@ export async function startDirectory({ port, journal }: { port: number; journal?
   return { url: `http://localhost:${actualPort}`, close: () => server.destroy() }
 }
 
-/** The server's own stores are memory and PostgreSQL. This is memory, with every operation written down before it is acknowledged. */
+/** The in-memory store of the server, with a journal: every operation is written to the file before it is acknowledged. */
 function journaled(memory: PlcDatabase, journal: string): PlcDatabase {
   return {
     async validateAndAddOp(did, operation) {
@@ -53,7 +53,7 @@ async function readLines(journal: string): Promise<string[]> {
   }
 }
 
-/** A line torn by a crash was never acknowledged, so nobody misses it. */
+/** Returns null for a line that a crash cut off: it was never acknowledged. */
 function parseEntry(line: string): [string, Operation] | null {
   try {
     return JSON.parse(line)

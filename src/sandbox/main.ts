@@ -7,13 +7,13 @@ import { SANDBOX_PASSWORD } from './accounts.ts'
 import { type Network, startNetwork } from './network.ts'
 import { gatewayEnvironment, type SandboxSettings, sandboxSettings } from './settings.ts'
 
-const say = (line: string) => void process.stdout.write(`${line}\n`)
+const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** Starts everything; what was started is closed again when a later step fails. */
+/** Starts everything. If a step fails, closes what the earlier steps started. */
 async function startSandbox(fresh: boolean): Promise<{ close(): Promise<void> }> {
   const settings = sandboxSettings(readEnvironment())
   if (fresh) await rm(settings.dataDir, { recursive: true, force: true })
-  const network = await startNetwork({ ...settings, dataDir: join(settings.dataDir, 'network'), onProgress: say })
+  const network = await startNetwork({ ...settings, dataDir: join(settings.dataDir, 'network'), onProgress: print })
   try {
     const app = await startGateway(network, settings)
     return {
@@ -29,7 +29,7 @@ async function startSandbox(fresh: boolean): Promise<{ close(): Promise<void> }>
 }
 
 async function startGateway(network: Network, settings: SandboxSettings) {
-  say('Starting the gateway (the first start sets up its database)')
+  print('Starting the gateway (the first start sets up its database)')
   const config = loadConfig(gatewayEnvironment(network, settings))
   const app = await createApp(config)
   try {
@@ -39,13 +39,13 @@ async function startGateway(network: Network, settings: SandboxSettings) {
     throw error
   }
   const handles = network.accounts.map((account) => account.handle).join(', ')
-  say(`
+  print(`
   Open      ${config.publicUrl}
   GraphiQL  ${config.publicUrl}/graphql
   Sign in   ${handles}   password: ${SANDBOX_PASSWORD}
   PDS       ${network.pdsUrl}
 
-  Ctrl-C stops it. Accounts and sessions are kept; npm run sandbox -- --fresh starts over.
+  Ctrl-C stops it. Accounts and sessions are kept; npm run sandbox -- --fresh deletes them.
 `)
   return app
 }
@@ -55,7 +55,7 @@ try {
   const sandbox = await startSandbox(values.fresh)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      say('Stopping')
+      print('Stopping')
       sandbox.close().then(
         () => process.exit(0),
         (error: unknown) => {

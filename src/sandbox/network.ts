@@ -17,13 +17,13 @@ export type Network = {
 export type NetworkOptions = {
   plcPort: number
   pdsPort: number
-  /** Where the network is kept between runs. Without it, it is gone when it closes. */
+  /** Keeps the network between runs. Without it, its data is deleted on close. */
   dataDir?: string
   onProgress?: (step: string) => void
 }
 
 /**
- * Starts the directory and the PDS, and seeds the accounts. What was started is closed again when a later step fails.
+ * Starts the directory and the PDS, and seeds the accounts. If a step fails, closes what the earlier steps started.
  * @throws Error when a port is taken
  */
 export async function startNetwork({ plcPort, pdsPort, dataDir, onProgress }: NetworkOptions): Promise<Network> {
@@ -52,7 +52,7 @@ export async function startNetwork({ plcPort, pdsPort, dataDir, onProgress }: Ne
   }
 }
 
-/** A port that nothing listens on now. */
+/** Returns a port on which nothing listens now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0)
   await once(server, 'listening')
@@ -63,7 +63,7 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Asked beforehand, because the servers themselves crash the process when they cannot listen. */
+/** Checks before the servers start, because they crash the process when they cannot listen. */
 async function requireFreePort(port: number, setting: string): Promise<void> {
   const server = createServer().listen(port)
   try {

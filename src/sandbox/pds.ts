@@ -9,16 +9,16 @@ export type Pds = { url: string; close(): Promise<void> }
 type Options = {
   port: number
   directoryUrl: string
-  /** Where accounts are kept. Without it they are gone when the PDS closes. */
+  /** Keeps the accounts between runs. Without it they are deleted on close. */
   dataDir?: string
 }
 
-/** What a PDS must keep, or the accounts in its data folder are lost to it. All in hex. */
+/** Secrets that a PDS must keep: without them it cannot use the accounts in its data folder. All in hex. */
 type Secrets = { rotationKey: string; jwtSecret: string; adminPassword: string }
 
-/** Starts the real PDS, with its own OAuth pages. It talks to the directory and to nothing else. */
+/** Starts the real PDS, with its own OAuth pages. It connects to the directory only. */
 export async function startPds({ port, directoryUrl, dataDir }: Options): Promise<Pds> {
-  // Read when the package is loaded.
+  // The package reads this when it is loaded.
   process.env.LOG_ENABLED ??= 'false'
   const { PDS } = await import('@atproto/pds')
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'atgate-pds-')))
@@ -27,7 +27,7 @@ export async function startPds({ port, directoryUrl, dataDir }: Options): Promis
     if (dataDir === undefined) await rm(folder, { recursive: true, force: true })
   }
   try {
-    const { rotationKey, jwtSecret, adminPassword } = await keptSecrets(join(folder, 'secrets.json'))
+    const { rotationKey, jwtSecret, adminPassword } = await loadSecrets(join(folder, 'secrets.json'))
     const pds = await PDS.fromEnv({
       devMode: true,
       port,
@@ -42,7 +42,7 @@ export async function startPds({ port, directoryUrl, dataDir }: Options): Promis
       didPlcUrl: directoryUrl,
       inviteRequired: false,
       disableSsrfProtection: true,
-      // The PDS insists on an AppView; this one is never asked.
+      // The PDS requires an AppView. Nothing ever calls this one.
       bskyAppViewUrl: 'https://appview.invalid',
       bskyAppViewDid: 'did:example:invalid',
     })
@@ -60,7 +60,8 @@ export async function startPds({ port, directoryUrl, dataDir }: Options): Promis
   }
 }
 
-async function keptSecrets(file: string): Promise<Secrets> {
+/** Reads the secrets, and generates them at the first start. */
+async function loadSecrets(file: string): Promise<Secrets> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Secrets
   } catch (error) {

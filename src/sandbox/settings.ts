@@ -3,13 +3,13 @@ import { ConfigError, type Environment } from '../config/config.ts'
 import { wholeNumber } from '../config/fields.ts'
 import type { Network } from './network.ts'
 
-/** What the sandbox itself can be told, and the environment that it gives to its gateway. */
+/** The settings of the sandbox itself, and the environment that it passes to its gateway. */
 export type SandboxSettings = { plcPort: number; pdsPort: number; dataDir: string; environment: Environment }
 
 const port = wholeNumber({ min: 1, max: 65535 })
 
 /**
- * Reads the sandbox's settings. Its data lies apart from that of a gateway started by hand.
+ * Reads the sandbox's settings. Its data is apart from that of a gateway started with `npm start`.
  * @throws ConfigError
  */
 export function sandboxSettings(env: Environment): SandboxSettings {
@@ -29,14 +29,14 @@ export function sandboxSettings(env: Environment): SandboxSettings {
       ACCOUNT_CREATION: 'on',
       LOG_LEVEL: 'warn',
       ...env,
-      // The sandbox's PDS is on http://localhost, which a gateway refuses otherwise.
+      // The sandbox's PDS is on http://localhost, which a gateway otherwise refuses.
       ALLOW_INSECURE_PDS: 'on',
       DATA_DIR: join(dataDir, 'gateway'),
     },
   }
 }
 
-/** The whole environment of the gateway: what it was told, over what makes it part of the sandbox's network. */
+/** The whole environment of the gateway: the defaults that connect it to the sandbox's network, and what overrides them. */
 export function gatewayEnvironment(
   { plcUrl, pdsUrl }: Pick<Network, 'plcUrl' | 'pdsUrl'>,
   { environment }: Pick<SandboxSettings, 'environment'>,

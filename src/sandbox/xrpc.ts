@@ -1,4 +1,4 @@
-/** An answer of a server that is not a success. */
+/** A response that is not a success. */
 export class XrpcError extends Error {
   override readonly name = 'XrpcError'
   readonly status: number
@@ -17,7 +17,7 @@ type Call = {
 }
 
 /**
- * Calls an XRPC method of a server: a procedure where there is a body, else a query.
+ * Calls an XRPC method of a server: a procedure if there is a body, else a query.
  * @throws XrpcError
  */
 export async function callXrpc<T>(serverUrl: string, { nsid, params = {}, body, token }: Call): Promise<T> {

@@ -4,7 +4,7 @@ import { isAtprotoOauthScope } from '@atproto/oauth-scopes'
 import { z } from 'zod'
 import * as field from './fields.ts'
 
-/** Everything that can be set, read once at start and frozen. docs/configuration.md explains each setting. */
+/** Every setting, read once at start and frozen. docs/configuration.md explains each of them. */
 export type Config = Readonly<{
   publicUrl: string
   /** Whether browsers reach the gateway over https. Decides cookie names, and which kind of OAuth client it is. */
@@ -18,7 +18,7 @@ export type Config = Readonly<{
   database: { kind: 'postgresql'; url: string } | { kind: 'embedded'; dataDir: string }
   redisUrl: string | null
   dataDir: string
-  /** Null: made and kept in dataDir. */
+  /** Null: generated at the first start, and kept in dataDir. */
   encryptionKeys: readonly field.EncryptionKey[] | null
   oauth: Readonly<{
     clientName: string
@@ -26,14 +26,14 @@ export type Config = Readonly<{
     requiredScopes: readonly string[]
     /** Offered to scope upgrades. */
     optionalScopes: readonly string[]
-    /** Empty for a public client. The first signs, all are published. */
+    /** Empty for a public client. The first key signs; all are published. */
     privateKeys: readonly field.OAuthPrivateKey[]
     plcDirectoryUrl: string | null
     handleResolverUrl: string | null
     allowInsecurePds: boolean
   }>
   accountCreation: boolean
-  /** Whether accounts may be created on any PDS, beside those of pdsOptions. */
+  /** Whether accounts may be created on any PDS, not only on those of pdsOptions. */
   accountCreationAnyPds: boolean
   pdsOptions: readonly field.PdsOption[]
   newAccountPath: string | null
@@ -83,7 +83,7 @@ export const SETTINGS = Object.keys(fields)
 
 type Values = { [K in keyof typeof fields]: z.output<(typeof fields)[K]> }
 
-/** A configuration that cannot be used. Carries every problem found, one line each, without any value that is secret. */
+/** A configuration that cannot be used. Carries every problem, one line each, without secret values. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -95,7 +95,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the configuration from environment variables; an empty one counts as not set.
+ * Reads the configuration from environment variables. An empty variable counts as not set.
  * @throws ConfigError naming every mistake at once.
  */
 export function loadConfig(env: Environment): Config {
@@ -117,12 +117,12 @@ function parseFields(env: Environment): { values: Partial<Values>; problems: str
   return { values, problems }
 }
 
-/** What is wrong only in combination. Settings that are wrong by themselves are absent here and passed over. */
+/** Checks settings against each other. A setting that did not parse is absent here, and is not checked again. */
 function contradictions(v: Partial<Values>): string[] {
   const publicUrl = new URL(v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT ?? DEFAULT_PORT}`)
   const problems = [...urlContradictions(v, publicUrl), ...scopeMistakes(v)]
   if (v.DATABASE_URL !== undefined && v.ENCRYPTION_KEYS === undefined) {
-    problems.push('ENCRYPTION_KEYS: required when DATABASE_URL is set; docs/configuration.md tells how to make one')
+    problems.push('ENCRYPTION_KEYS: required when DATABASE_URL is set; docs/configuration.md shows how to generate one')
   }
   if ((v.DEVELOPER_TOKEN_DEFAULT_DAYS ?? 0) > (v.DEVELOPER_TOKEN_MAX_DAYS ?? Number.POSITIVE_INFINITY)) {
     problems.push('DEVELOPER_TOKEN_DEFAULT_DAYS: must not be more than DEVELOPER_TOKEN_MAX_DAYS')
@@ -144,7 +144,7 @@ function urlContradictions(v: Partial<Values>, publicUrl: URL): string[] {
   const frontend = new URL(v.FRONTEND_URL ?? publicUrl)
   if (loopback && frontend.hostname !== publicUrl.hostname) {
     problems.push(
-      `FRONTEND_URL: must be on ${publicUrl.hostname} like PUBLIC_URL, or the browser keeps the session cookie from it`,
+      `FRONTEND_URL: must be on ${publicUrl.hostname} like PUBLIC_URL, or the browser withholds the session cookie from it`,
     )
   }
   if (!loopback && frontend.protocol === 'http:') problems.push('FRONTEND_URL: must be https, as PUBLIC_URL is')
@@ -202,7 +202,7 @@ function toConfig(v: Values): Config {
   }
 }
 
-/** The process's environment over what a `.env` file in the working directory says. */
+/** The environment of the process and, for variables that it does not set, a `.env` file in the working directory. */
 export function readEnvironment(file = '.env'): Environment {
   return { ...readEnvFile(file), ...process.env }
 }

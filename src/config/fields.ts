@@ -23,7 +23,7 @@ export const logLevel = z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'deb
   error: (issue) => `must be one of ${(issue as { values?: string[] }).values?.join(', ')}`,
 })
 
-/** A whole number within the given bounds, both allowed. */
+/** A whole number within the given bounds, inclusive. */
 export function wholeNumber({ min, max }: { min: number; max: number }): z.ZodType<number, string> {
   return z
     .string()
@@ -34,7 +34,7 @@ export function wholeNumber({ min, max }: { min: number; max: number }): z.ZodTy
     .transform(Number)
 }
 
-/** An http(s) origin such as `https://app.example`, with no path; given back without a trailing slash. */
+/** An http(s) origin such as `https://app.example`, without a path. Returned without a trailing slash. */
 export const origin = z.string().transform((text, context) => {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return refuse(context, 'must be an http or https URL')
@@ -44,7 +44,7 @@ export const origin = z.string().transform((text, context) => {
   return url.origin
 })
 
-/** A URL of one of the given schemes. The text may hold a password, so that messages never repeat it. */
+/** A URL of one of the given schemes. The text may hold a password, so messages never repeat it. */
 export function urlWithScheme(...schemes: string[]): z.ZodType<string, string> {
   const known = schemes.map((scheme) => `${scheme}//`).join(' or ')
   return z.string().refine((text) => schemes.includes(URL.parse(text)?.protocol ?? ''), `must be a URL with ${known}`)
@@ -81,7 +81,7 @@ export const encryptionKeys = z.string().transform((text, context) => {
   for (const [index, pair] of text.split(',').entries()) {
     const match = /^([\w-]{1,32}):([\w-]+)=*$/.exec(pair.trim())
     const secret = Buffer.from(match?.[2] ?? '', 'base64url')
-    // The value is secret: a mistake is named by its place alone.
+    // The value is secret, so a mistake is reported by its position only.
     if (match?.[1] === undefined || secret.length !== 32) {
       return refuse(context, `key ${index + 1} must be an id, a colon and 32 bytes in base64url`)
     }

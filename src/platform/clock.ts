@@ -1,4 +1,4 @@
-/** The present, in milliseconds since the epoch. Tests hand in one that can be moved. */
+/** Returns the current time in milliseconds since the epoch. Tests pass a clock that they can move. */
 export type Clock = () => number
 
 export const systemClock: Clock = () => Date.now()

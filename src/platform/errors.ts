@@ -23,19 +23,19 @@ export const ERROR_STATUS = {
 export type ErrorCode = keyof typeof ERROR_STATUS
 
 export type GatewayErrorOptions = {
-  /** What went wrong underneath. Logged, never shown. */
+  /** What caused the error. Logged, never shown. */
   cause?: unknown
-  /** More for the log alone, free of secrets. */
+  /** More for the log only. Contains no secrets. */
   detail?: string
-  /** Seconds after which trying again makes sense. */
+  /** Seconds after which a retry makes sense. */
   retryAfter?: number
-  /** Scopes without which the request cannot be served, for a scope upgrade to ask for. */
+  /** Scopes that the request needs and the session lacks. A scope upgrade can request them. */
   missingScopes?: readonly string[]
 }
 
 /**
- * An error that a client is meant to see: its message says what was wrong and what to do.
- * Anything else that is thrown is masked at the edge.
+ * An error that the client sees: its message says what was wrong and what to do. Any other error is masked where it leaves
+ * the gateway.
  */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError'
@@ -57,7 +57,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** A store that cannot be reached or does not answer in time. Never to be read as "not found". */
+/** A store that cannot be reached or does not respond in time. Callers must never treat this as "not found". */
 export function serviceUnavailable(store: 'database' | 'ephemeral store', cause: unknown): GatewayError {
   return new GatewayError('SERVICE_UNAVAILABLE', 'The service is temporarily unavailable. Try again in a moment.', {
     cause,

@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { TestProject } from 'vitest/node'
-import { freePort, startNetwork } from '../../src/sandbox/network.ts'
 import { openDatabase } from '../../src/store/sql/database.ts'
 import { applyMigrations } from '../../src/store/sql/migrate.ts'
 import { createPGliteAdapter } from '../../src/store/sql/pglite-adapter.ts'
 import { chromiumPath } from './chromium.ts'
 import { createFreshDatabase } from './fresh-database.ts'
-import { installPublicName } from './public-name.ts'
+import { forkNetwork } from './network.ts'
 import { findServices, type Services } from './services.ts'
 
 declare module 'vitest' {
@@ -35,17 +34,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const chromium = chromiumPath()
   tellWhatIsMissing(services, chromium)
   const folder = await mkdtemp(join(tmpdir(), 'atgate-test-'))
-  // The PDS runs in this process, so the name that it is to find is set up here.
-  const publicName = await installPublicName()
-  const network = await startNetwork({ plcPort: await freePort(), pdsPort: await freePort() })
-  const template = services.postgres ? await createTemplate() : null
+  const [network, template, pgliteImage] = await Promise.all([
+    forkNetwork(),
+    services.postgres ? createTemplate() : null,
+    dumpImage(join(folder, 'pglite.tar')),
+  ])
 
   project.provide('services', services)
   project.provide('chromium', chromium)
   project.provide('plcUrl', network.plcUrl)
   project.provide('pdsUrl', network.pdsUrl)
-  project.provide('publicName', publicName)
-  project.provide('pgliteImage', await dumpImage(join(folder, 'pglite.tar')))
+  project.provide('publicName', network.publicName)
+  project.provide('pgliteImage', pgliteImage)
   project.provide('template', template?.name ?? '')
 
   return async () => {

@@ -5,16 +5,25 @@ import { request } from 'undici'
 export type SignIn = { username: string; password: string }
 
 /**
- * Signs in and allows the app, as a person would on the PDS's own pages, but over plain HTTP.
- * With `scope`, allows no more than that of what the app asks for.
+ * Allows the app, as a person would on the PDS's own pages, but over plain HTTP. Each account has a device that the PDS
+ * remembers, so that it asks for the password only when the gateway wants it asked anew (`prompt=login`); and not even for
+ * consent when this account has allowed this app before. With `scope`, allows no more than that of what the app asks for.
  * @returns the callback URL that the PDS redirects to
  */
 export async function authorizeOnPds(
   authUrl: string,
   { username, password, scope }: SignIn & { scope?: string },
 ): Promise<string> {
-  const pages = await openPages(authUrl)
-  const signedIn = await pages.post('sign-in', { locale: 'en', username, password, remember: false })
+  // A consent to less than was asked for is asked for each time, so it needs a device of which the PDS knows nothing.
+  const device =
+    scope === undefined ? await rememberedDevice(new URL(authUrl).origin, { username, password }) : new CookieJar()
+  const pages = await openPages(authUrl, device)
+  if (pages.callback !== null) return pages.callback
+  const known = pages.offered.find(({ account }) => account.handle === username)
+  const needsPassword = known === undefined || known.loginRequired
+  const signedIn = needsPassword
+    ? await pages.post('sign-in', { locale: 'en', username, password, remember: scope === undefined })
+    : known
   return pages.consent(signedIn, scope)
 }
 
@@ -42,21 +51,42 @@ export async function signUpOnPds(
 
 type Answer = { account?: { did: string }; ephemeralToken?: string; url?: string }
 
+/** An account that the PDS remembers on a device, as its authorization page offers it. */
+type OfferedAccount = { account: { did: string; handle?: string }; loginRequired: boolean }
+
+const devices = new Map<string, Promise<CookieJar>>()
+
+/** The cookies of a device on which the PDS remembers the account. The password is entered there once for each test file. */
+function rememberedDevice(issuer: string, { username, password }: SignIn): Promise<CookieJar> {
+  const key = `${issuer} ${username}`
+  const known = devices.get(key)
+  if (known !== undefined) return known
+  const signingIn = rememberAccount(issuer, { username, password })
+  devices.set(key, signingIn)
+  return signingIn
+}
+
+async function rememberAccount(issuer: string, { username, password }: SignIn): Promise<CookieJar> {
+  const device = new CookieJar()
+  const pages = await openPages(`${issuer}/account`, device)
+  await pages.post('sign-in', { locale: 'en', username, password, remember: true })
+  return device
+}
+
 /**
- * Opens the authorization page in a browser of its own. By undici's `request`, since `fetch` would overwrite the
- * `sec-fetch-*` headers that the PDS checks.
+ * Opens a page of the PDS on a device. By undici's `request`, since `fetch` would overwrite the `sec-fetch-*` headers that the
+ * PDS checks.
  */
-async function openPages(authUrl: string) {
-  const jar = new CookieJar()
-  const issuer = new URL(authUrl).origin
+async function openPages(pageUrl: string, device = new CookieJar()) {
+  const issuer = new URL(pageUrl).origin
 
   async function send(
     url: string,
     options: { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string },
   ) {
-    const cookie = await jar.getCookieString(url)
+    const cookie = await device.getCookieString(url)
     const response = await request(url, { ...options, headers: { ...options.headers, cookie } })
-    for (const line of [response.headers['set-cookie'] ?? []].flat()) await jar.setCookie(line, url)
+    for (const line of [response.headers['set-cookie'] ?? []].flat()) await device.setCookie(line, url)
     return { status: response.statusCode, headers: response.headers, text: await response.body.text() }
   }
 
@@ -64,14 +94,14 @@ async function openPages(authUrl: string) {
     send(url, { method: 'GET', headers: { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', ...headers } })
 
   async function post(endpoint: string, body: object, token?: string): Promise<Answer> {
-    const cookies = await jar.getCookies(authUrl)
+    const cookies = await device.getCookies(pageUrl)
     const { status, text } = await send(`${issuer}/@atproto/oauth-provider/~api/${endpoint}`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         'x-csrf-token': cookies.find(({ key }) => key === 'csrf-token')?.value ?? '',
         origin: issuer,
-        referer: authUrl,
+        referer: pageUrl,
         'sec-fetch-mode': 'same-origin',
         'sec-fetch-dest': 'empty',
         'sec-fetch-site': 'same-origin',
@@ -86,18 +116,28 @@ async function openPages(authUrl: string) {
   async function follow({ url }: Answer): Promise<string> {
     const { status, headers, text } = await navigate(String(url), {
       'sec-fetch-site': 'same-origin',
-      referer: authUrl,
+      referer: pageUrl,
     })
     if (typeof headers.location !== 'string') throw new Error(`the PDS did not redirect back: ${status} ${text}`)
     return headers.location
   }
 
-  const page = await navigate(authUrl, { 'sec-fetch-site': 'cross-site' })
-  if (page.status !== 200) throw new Error(`the authorization page answered ${page.status}`)
+  const page = await navigate(pageUrl, { 'sec-fetch-site': 'cross-site' })
+  const redirect = page.headers.location
+  if (page.status !== 200 && typeof redirect !== 'string') throw new Error(`${pageUrl} answered ${page.status}`)
   return {
+    /** Where the PDS redirects at once, when it has nothing to ask. */
+    callback: typeof redirect === 'string' ? redirect : null,
+    offered: accountsOn(page.text),
     post,
     follow,
     consent: async ({ account, ephemeralToken }: Answer, scope?: string) =>
       follow(await post('consent', { did: account?.did, ...(scope === undefined ? {} : { scope }) }, ephemeralToken)),
   }
+}
+
+/** The accounts that a page of the PDS offers: they are in a script, as JSON in a string. */
+function accountsOn(page: string): OfferedAccount[] {
+  const [, literal] = /window\["__sessions"\]=JSON\.parse\(("(?:[^"\\]|\\.)*")\)/.exec(page) ?? []
+  return literal === undefined ? [] : (JSON.parse(JSON.parse(literal)) as OfferedAccount[])
 }

@@ -1,21 +1,46 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-/** The suites that drive a whole gateway; they run over both kinds of stores. */
-const GATEWAY_SUITES = ['test/gateway/**/*.test.ts', 'test/browser/**/*.test.ts']
+/** The suites that drive a whole gateway over HTTP. */
+const GATEWAY_SUITES = ['test/gateway/**/*.test.ts']
+
+/** The suites that drive a whole gateway from Chromium. */
+const BROWSER_SUITES = ['test/browser/**/*.test.ts']
 
 /** Suites of what only services outside the process can do: be away. */
 const SERVICE_SUITES = ['test/services/**/*.test.ts']
 
-/** Suites of how the portal looks, which is the same over all stores. */
-const LOOKS_SUITES = ['test/browser/looks.test.ts']
+/**
+ * Gateway suites whose outcome the kind of stores can change: what is taken once, locked, counted, swept, published or found again
+ * by another process. The others ask the same SQL of the same schema for something else, so `npm test` runs them over the embedded
+ * stores alone, which need nothing of the machine; and so it does with Chromium, which sees nothing of the stores.
+ */
+const STORE_SUITES = [
+  'flows-side-by-side',
+  'housekeeping',
+  'linked-accounts',
+  'refusals',
+  'replicas',
+  'secrets',
+  'session-changed',
+  'sessions',
+  'switching',
+  'unlinking',
+].map((name) => `test/gateway/${name}.test.ts`)
 
 const common = { testTimeout: 60_000, hookTimeout: 60_000 }
 
-export default defineConfig({
+// A whole gateway takes more than a second to import, and keeps nothing in its modules, so these files share a process.
+const sharing = { ...common, isolate: false }
+
+/** `--mode full` (npm run test:full) runs every gateway and browser suite over both kinds of stores. */
+export default defineConfig(({ mode }) => ({
   // Vite resolves the `development` condition, by which graphql would be loaded twice: once so, and once as Node does.
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
     globalSetup: 'test/support/global-setup.ts',
+    // Tests of a gateway wait for the PDS or for Chromium most of the time. Vitest's own default leaves one core idle.
+    maxWorkers: 2 * availableParallelism(),
     projects: [
       {
         extends: true,
@@ -23,23 +48,27 @@ export default defineConfig({
           ...common,
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...GATEWAY_SUITES, ...SERVICE_SUITES],
+          exclude: [...GATEWAY_SUITES, ...BROWSER_SUITES, ...SERVICE_SUITES],
         },
       },
       {
         extends: true,
-        test: { ...common, name: 'embedded', include: GATEWAY_SUITES, provide: { stores: 'embedded' } },
+        test: {
+          ...sharing,
+          name: 'embedded',
+          include: [...GATEWAY_SUITES, ...BROWSER_SUITES],
+          provide: { stores: 'embedded' },
+        },
       },
       {
         extends: true,
         test: {
-          ...common,
+          ...sharing,
           name: 'services',
-          include: [...GATEWAY_SUITES, ...SERVICE_SUITES],
-          exclude: LOOKS_SUITES,
+          include: [...SERVICE_SUITES, ...(mode === 'full' ? [...GATEWAY_SUITES, ...BROWSER_SUITES] : STORE_SUITES)],
           provide: { stores: 'services' },
         },
       },
     ],
   },
-})
+}))

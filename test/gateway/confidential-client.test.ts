@@ -1,41 +1,22 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { freePort } from '../../src/sandbox/network.ts'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { type ConfidentialGateway, startConfidentialGateway } from '../support/confidential-gateway.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
-import { PUBLIC_NAME, startTlsFront } from '../support/public-name.ts'
 import { authorize, followCallback } from '../support/sign-in.ts'
 import { describeGateway } from '../support/suite.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 
 describeGateway('a confidential client', () => {
-  let atgate: TestGateway
-  let front: { close(): Promise<void> }
-  let publicUrl: string
+  let atgate: ConfidentialGateway
 
   beforeAll(async () => {
-    const port = await freePort()
-    publicUrl = `https://${PUBLIC_NAME}:${port}`
-    atgate = await startGateway({
-      PUBLIC_URL: publicUrl,
-      CLIENT_NAME: 'Test App',
-      OAUTH_PRIVATE_KEYS: JSON.stringify({ keys: [privateKey('new'), privateKey('old')] }),
-    })
-    front = await startTlsFront(inject('publicName'), { port, targetPort: Number(new URL(atgate.url).port) })
+    atgate = await startConfidentialGateway()
   })
-  afterAll(async () => {
-    await front.close()
-    await atgate.close()
-  })
-
-  function privateKey(kid: string) {
-    const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    return { ...key.export({ format: 'jwk' }), kid }
-  }
+  afterAll(() => atgate.close())
 
   it('publishes its metadata, and the public halves of all its keys', async () => {
+    const { publicUrl } = atgate
     const metadata = await (await fetch(`${atgate.url}/oauth-client-metadata.json`)).json()
     expect(metadata).toMatchObject({
       client_id: `${publicUrl}/oauth-client-metadata.json`,
@@ -56,6 +37,7 @@ describeGateway('a confidential client', () => {
   })
 
   it('signs in with its first key, with __Host- cookies and a grant of 180 days, and refreshes', async () => {
+    const { publicUrl } = atgate
     // Cookies marked Secure need an https address to be kept for; the requests themselves go past the TLS front.
     const browser = createHttpBrowser(atgate.url, publicUrl)
     const callback = await authorize(browser, 'alice.test')

@@ -75,14 +75,6 @@ describeGateway('several accounts in one browser', () => {
     expect((await fetch(avatarUrl)).headers.get('content-type')).toBe('image/png')
   })
 
-  it('ask for the password of the account that is added, even where the PDS knows the browser', async () => {
-    const { authUrl } = dataOf(
-      await browser.graphql(StartAddAccountDocument, { input: { handle: 'bob.test' } }),
-    ).startAddAccount
-    expect(new URL(authUrl).origin).toBe(inject('pdsUrl'))
-    await expect(finishAs(browser, authUrl, 'bob.test')).resolves.toBeInstanceOf(URL)
-  })
-
   it('refuse to begin for a linked account, an unknown one, a malformed one, and for nobody', async () => {
     const start = async (from: HttpBrowser, handle: string, more = {}) =>
       codeOf(await from.graphql(StartAddAccountDocument, { input: { handle, ...more } }))

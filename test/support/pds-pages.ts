@@ -49,6 +49,35 @@ export async function signUpOnPds(
   return pages.consent(await pages.post('sign-up', { locale: 'en', ...account }))
 }
 
+/** What the authorization page holds: the request that the PDS was pushed, and the accounts that it knows the browser by. */
+export type AuthorizationPage = {
+  prompt: string | undefined
+  scope: string
+  loginHint: string | undefined
+  sessions: { account: { handle: string }; loginRequired: boolean }[]
+}
+
+/** Reads the authorization page, as the PDS sends it to a browser with these cookies. */
+export async function readAuthorizationPage(authUrl: string, jar = new CookieJar()): Promise<AuthorizationPage> {
+  const { text } = await openPages(authUrl, jar)
+  const { promptMode, scope, loginHint } = hydrationData(text, '__authorizeData') as Record<string, string>
+  const sessions = hydrationData(text, '__sessions') as AuthorizationPage['sessions']
+  return { prompt: promptMode, scope: scope ?? '', loginHint, sessions }
+}
+
+/** Signs in and has the PDS remember the browser, but does not allow the app. */
+export async function rememberOnPds(authUrl: string, { username, password }: SignIn, jar: CookieJar): Promise<void> {
+  const pages = await openPages(authUrl, jar)
+  await pages.post('sign-in', { locale: 'en', username, password, remember: true })
+}
+
+/** What the page's own script is given: `window["name"]=JSON.parse("…");` */
+function hydrationData(page: string, name: string): unknown {
+  const [, literal] = new RegExp(`window\\["${name}"\\]=JSON\\.parse\\(("(?:[^"\\\\]|\\\\.)*")\\);`).exec(page) ?? []
+  if (literal === undefined) throw new Error(`the authorization page holds no ${name}`)
+  return JSON.parse(JSON.parse(literal))
+}
+
 type Answer = { account?: { did: string }; ephemeralToken?: string; url?: string }
 
 /** An account that the PDS remembers on a device, as its authorization page offers it. */
@@ -129,6 +158,7 @@ async function openPages(pageUrl: string, device = new CookieJar()) {
     /** Where the PDS redirects at once, when it has nothing to ask. */
     callback: typeof redirect === 'string' ? redirect : null,
     offered: accountsOn(page.text),
+    text: page.text,
     post,
     follow,
     consent: async ({ account, ephemeralToken }: Answer, scope?: string) =>

@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { aSession } from '../support/builders.ts'
+import { startGateway, type TestGateway } from '../support/gateway.ts'
+
+let atgate: TestGateway
+
+beforeAll(async () => {
+  atgate = await startGateway()
+})
+afterAll(() => atgate.close())
+
+async function post(query: string, accept: string): Promise<Response> {
+  const { token } = await aSession({ db: atgate.stores.database.prisma })
+  return fetch(`${atgate.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept, authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query }),
+  })
+}
+
+it('sends a stream that no proxy buffers, and whose connection ends with it', async () => {
+  const response = await post('subscription { sessionChanged { kind } }', 'text/event-stream')
+  expect(response.status).toBe(200)
+  expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
+  expect(response.headers.get('x-accel-buffering')).toBe('no')
+  expect(response.headers.get('connection')).toBe('close')
+  await response.body?.cancel()
+})
+
+it('sends an answer that nobody caches, over a connection that stays open', async () => {
+  const response = await post('{ currentUser { did } }', 'application/json')
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('referrer-policy')).toBe('no-referrer')
+  expect(response.headers.get('x-accel-buffering')).toBeNull()
+  expect(response.headers.get('connection')).toBe('keep-alive')
+})

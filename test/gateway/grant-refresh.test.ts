@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { GrantLost } from '../../src/atproto/grants/grants.ts'
+import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant } from '../support/grants.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
@@ -18,11 +18,11 @@ describeGateway('refreshing a grant', () => {
   afterAll(() => atgate.close())
   beforeEach(async () => {
     const { session } = await signIn(createHttpBrowser(atgate.url), 'alice.test')
-    id = (await atgate.stores.database.prisma.session.findUniqueOrThrow({ where: { id: session.id } })).credentialId
+    id = (await atgate.stores.database.prisma.session.findUniqueOrThrow({ where: { id: session.id } })).grantId
   })
 
   const refreshToken = async () => (await openGrant(atgate.gateway, id)).tokenSet.refresh_token
-  const refresh = () => atgate.gateway.credentials.refresh(id)
+  const refresh = () => atgate.gateway.atproto.grants.refresh(id)
 
   it('leaves one alone that was granted or refreshed within the last minute', async () => {
     const granted = await refreshToken()
@@ -46,8 +46,8 @@ describeGateway('refreshing a grant', () => {
     await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, id))).revoke()
     await atgate.stores.advance(MINUTE)
     await expect(refresh()).rejects.toThrow(GrantLost)
-    expect(await atgate.stores.database.prisma.credential.findUnique({ where: { id } })).toMatchObject({
-      state: 'revoked',
+    expect(await atgate.stores.database.prisma.grant.findUnique({ where: { id } })).toMatchObject({
+      state: 'lost',
     })
   })
 })

@@ -1,6 +1,6 @@
 import fastify, { LogController } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { answerError, answerNotFound } from '../../src/http/respond.ts'
+import { respondNotFound, respondWithError } from '../../src/http/respond.ts'
 import { GatewayError } from '../../src/platform/errors.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 
@@ -12,8 +12,8 @@ function serverThatFailsWith(error: Error) {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 10,
   })
-  server.setErrorHandler(answerError)
-  server.setNotFoundHandler(answerNotFound)
+  server.setErrorHandler(respondWithError)
+  server.setNotFoundHandler(respondNotFound)
   server.get('/', () => Promise.reject(error))
   server.post('/', () => ({}))
   return { server, logLines }

@@ -10,8 +10,8 @@ export type BuiltSession = { session: Session; token: string }
 /** What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group. */
 export type SessionOptions = {
   handle?: string
-  grant?: Partial<Prisma.CredentialUncheckedCreateInput>
-} & Partial<Omit<Prisma.SessionUncheckedCreateInput, 'did' | 'credentialId'>>
+  grant?: Partial<Prisma.GrantUncheckedCreateInput>
+} & Partial<Omit<Prisma.SessionUncheckedCreateInput, 'did' | 'grantId'>>
 
 /** The DID that the builders give an account. */
 export function didOf(handle: string): string {
@@ -29,7 +29,7 @@ export async function aSession(
   const did = await anAccount(db, { handle, now })
   const kind = options.kind ?? 'BROWSER'
   const expiresAt = new Date(now + 14 * DAY)
-  const { id: credentialId } = await db.credential.create({
+  const { id: grantId } = await db.grant.create({
     data: {
       id: newId(),
       did,
@@ -57,7 +57,7 @@ export async function aSession(
       ...options,
       did,
       groupId,
-      credentialId,
+      grantId,
     },
   })
   const token = formatSessionToken({ id: session.id, secret }, { developer: kind === 'DEVELOPER_TOKEN' })

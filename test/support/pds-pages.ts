@@ -74,8 +74,7 @@ export async function rememberOnPds(authUrl: string, { username, password }: Sig
 /** What the page's own script is given: `window["name"]=JSON.parse("…");` */
 function hydrationData(page: string, name: string): unknown {
   const [, literal] = new RegExp(`window\\["${name}"\\]=JSON\\.parse\\(("(?:[^"\\\\]|\\\\.)*")\\);`).exec(page) ?? []
-  if (literal === undefined) throw new Error(`the authorization page holds no ${name}`)
-  return JSON.parse(JSON.parse(literal))
+  return literal === undefined ? undefined : JSON.parse(JSON.parse(literal))
 }
 
 type Answer = { account?: { did: string }; ephemeralToken?: string; url?: string }
@@ -157,17 +156,11 @@ async function openPages(pageUrl: string, device = new CookieJar()) {
   return {
     /** Where the PDS redirects at once, when it has nothing to ask. */
     callback: typeof redirect === 'string' ? redirect : null,
-    offered: accountsOn(page.text),
+    offered: (hydrationData(page.text, '__sessions') ?? []) as OfferedAccount[],
     text: page.text,
     post,
     follow,
     consent: async ({ account, ephemeralToken }: Answer, scope?: string) =>
       follow(await post('consent', { did: account?.did, ...(scope === undefined ? {} : { scope }) }, ephemeralToken)),
   }
-}
-
-/** The accounts that a page of the PDS offers: they are in a script, as JSON in a string. */
-function accountsOn(page: string): OfferedAccount[] {
-  const [, literal] = /window\["__sessions"\]=JSON\.parse\(("(?:[^"\\]|\\.)*")\)/.exec(page) ?? []
-  return literal === undefined ? [] : (JSON.parse(JSON.parse(literal)) as OfferedAccount[])
 }

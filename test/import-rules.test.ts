@@ -48,6 +48,14 @@ it('imports run one way', () => {
   expect(upward).toEqual([])
 })
 
+it('only config/ reads the environment', () => {
+  // The sandbox has settings of its own, which it hands to config/; the PDS reads LOG_ENABLED when it is loaded.
+  const readers = globSync('**/*.ts', { cwd: 'src', exclude: ['**/generated/**', 'config/**', 'sandbox/**'] }).filter(
+    (file) => readFileSync(join('src', file), 'utf8').includes('process.env'),
+  )
+  expect(readers).toEqual([])
+})
+
 it('no file imports itself by way of others', () => {
   const targetsOf = (file: string) => imports.filter((each) => each.file === file).map(({ target }) => target)
   const done = new Set<string>()

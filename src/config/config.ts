@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { isAtprotoOauthScope } from '@atproto/oauth-scopes'
 import { z } from 'zod'
+import { hasErrorCode } from '../platform/errors.ts'
 import * as field from './fields.ts'
 
 /** Every setting, read once at start and frozen. docs/configuration.md explains each of them. */
@@ -211,7 +212,7 @@ function readEnvFile(file: string): Environment {
   try {
     return parseEnv(readFileSync(file, 'utf8'))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    if (hasErrorCode(error, 'ENOENT')) return {}
     throw error
   }
 }

@@ -65,3 +65,8 @@ export function serviceUnavailable(store: 'database' | 'ephemeral store', cause:
     retryAfter: 2,
   })
 }
+
+/** Whether an error carries this `code`, as those of Node.js and of most drivers do. */
+export function hasErrorCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

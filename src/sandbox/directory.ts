@@ -1,6 +1,7 @@
 import { appendFile, readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import type { PlcDatabase } from '@did-plc/server'
+import { hasErrorCode } from '../platform/errors.ts'
 
 /** A did:plc directory on this machine. */
 export type Directory = { url: string; close(): Promise<void> }
@@ -48,7 +49,7 @@ async function readLines(journal: string): Promise<string[]> {
   try {
     return (await readFile(journal, 'utf8')).split('\n')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (hasErrorCode(error, 'ENOENT')) return []
     throw error
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hasErrorCode } from '../platform/errors.ts'
 
 /** A PDS on this machine. */
 export type Pds = { url: string; close(): Promise<void> }
@@ -65,7 +66,7 @@ async function loadSecrets(file: string): Promise<Secrets> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Secrets
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (!hasErrorCode(error, 'ENOENT')) throw error
   }
   const { Secp256k1Keypair } = await import('@atproto/crypto')
   const rotationKey = await Secp256k1Keypair.create({ exportable: true })

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   bindToChallenge,
@@ -42,7 +42,7 @@ describe('a flow bound to a challenge', () => {
     expect(isProvenBy(binding, { clientCookie: null, verifier: '' })).toBe(false)
   })
 
-  it.each(['', 'short', `${challenge}=`, `${challenge}x`, createHash('sha256').update('x').digest('hex')])(
+  it.each(['', 'short', `${challenge}=`, `${challenge}x`, hash('sha256', 'x', 'hex')])(
     'refuses %j as a challenge',
     (text) => {
       expect(() => bindToChallenge(text)).toThrow(GatewayError)

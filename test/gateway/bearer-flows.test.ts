@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import {
   CurrentUserDocument,
@@ -25,7 +25,7 @@ describeGateway('a client that holds its token itself', () => {
   let token: string
 
   const verifier = randomBytes(32).toString('base64url')
-  const exchangeChallenge = createHash('sha256').update(verifier).digest('base64url')
+  const exchangeChallenge = hash('sha256', verifier, 'base64url')
   const returnTo = 'http://127.0.0.1:45678/'
 
   beforeAll(async () => {

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type EncryptionKey, encryptionKeys } from '../../config/fields.ts'
+import { hasErrorCode } from '../../platform/errors.ts'
 
 /**
  * Reads the keys in `dataDir`, and generates them at the first start. For the embedded database only, whose data is in the same
@@ -23,7 +24,7 @@ async function generateOnce(file: string, dataDir: string): Promise<string> {
   try {
     await link(temporary, file)
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error
+    if (!hasErrorCode(error, 'EEXIST')) throw error
   } finally {
     await rm(temporary, { force: true })
   }
@@ -34,11 +35,7 @@ async function readIfExists(file: string): Promise<string | null> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null
+    if (hasErrorCode(error, 'ENOENT')) return null
     throw error
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

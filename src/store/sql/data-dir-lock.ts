@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { lock } from 'proper-lockfile'
 import { SECOND } from '../../platform/clock.ts'
+import { hasErrorCode } from '../../platform/errors.ts'
 
 /** A lock that its process has not renewed for this long is taken over. */
 const STALE = 10 * SECOND
@@ -17,7 +18,7 @@ export async function lockDataDir(dataDir: string, { waitMs = STALE + SECOND } =
     // Inside the directory, not beside it: the parent may not be writable, and containers that share a volume do not share it.
     return await lock(dataDir, { lockfilePath: join(dataDir, 'lock'), stale: STALE, retries })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ELOCKED')) throw error
+    if (!hasErrorCode(error, 'ELOCKED')) throw error
     throw new Error(`Another process uses ${dataDir}. Stop it, or set DATA_DIR to another directory.`, { cause: error })
   }
 }

@@ -3,7 +3,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
   type SqlQuery,
 } from '@prisma/driver-adapter-utils'
-import { serviceUnavailable } from '../../platform/errors.ts'
+import { hasErrorCode, serviceUnavailable } from '../../platform/errors.ts'
 import type { PrismaClient } from './generated/client.ts'
 
 /** Called with every SQL statement, for tests and benchmarks that count them. */
@@ -105,7 +105,7 @@ function translateTransaction(transaction: (...args: unknown[]) => Promise<unkno
     }
     return withTranslation(
       () => transaction(typeof work === 'function' ? noteBegin(work) : work, ...options),
-      (error) => !hasBegun && hasCode(error, TRANSACTION_ERROR),
+      (error) => !hasBegun && hasErrorCode(error, TRANSACTION_ERROR),
     )
   }
 }
@@ -114,10 +114,6 @@ async function withTranslation<T>(work: () => Promise<T>, isOutageToo = (_error:
   try {
     return await work()
   } catch (error) {
-    throw hasCode(error, OUTAGE_CODE) || isOutageToo(error) ? serviceUnavailable('database', error) : error
+    throw hasErrorCode(error, OUTAGE_CODE) || isOutageToo(error) ? serviceUnavailable('database', error) : error
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

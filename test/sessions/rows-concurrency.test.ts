@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { SessionRows } from '../../src/sessions/rows.ts'
+import { type Database, openDatabase } from '../../src/store/sql/database.ts'
+import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
+import { aSession } from '../support/builders.ts'
+import { createFreshDatabase, type FreshDatabase } from '../support/fresh-database.ts'
+
+/** Several connections that write at once: what PGlite, which has one, cannot show. */
+describe.skipIf(!inject('services').postgres)('SessionRows over PostgreSQL', () => {
+  let fresh: FreshDatabase
+  let database: Database
+  let db: PrismaClient
+
+  beforeAll(async () => {
+    fresh = await createFreshDatabase(inject('template'))
+    database = await openDatabase({ kind: 'postgresql', url: fresh.url })
+    db = database.prisma
+  })
+  afterAll(async () => {
+    await database.close()
+    await fresh.drop()
+  })
+
+  const withRows = <T>(work: (rows: SessionRows) => Promise<T>): Promise<T> =>
+    db.$transaction((tx) => work(new SessionRows(tx)))
+
+  it('lets one of many transactions end a session', async () => {
+    const { session } = await aSession({ db })
+    const ended = await Promise.all(Array.from({ length: 8 }, () => withRows((rows) => rows.end({ id: session.id }))))
+    expect(ended.flat().map(({ id }) => id)).toEqual([session.id])
+    expect(await db.sessionGroup.count({ where: { id: session.groupId ?? '' } })).toBe(0)
+  })
+
+  it('keeps a session that no longer meets the condition once its group is free', async () => {
+    const { session } = await aSession({ db }, { expiresAt: new Date(0) })
+    const { promise: mayCommit, resolve: commit } = Promise.withResolvers<void>()
+    const { promise: isLocked, resolve: locked } = Promise.withResolvers<void>()
+    const sliding = withRows(async (rows) => {
+      await rows.lockGroups([session.groupId ?? ''])
+      await rows.tx.session.update({ where: { id: session.id }, data: { expiresAt: new Date(Date.now() + 60_000) } })
+      locked()
+      await mayCommit
+    })
+    await isLocked
+    const sweeping = withRows((rows) => rows.end({ id: session.id, expiresAt: { lte: new Date() } }))
+    await waitsForLock()
+    commit()
+    await sliding
+    expect(await sweeping).toEqual([])
+    expect(await db.session.count({ where: { id: session.id } })).toBe(1)
+  })
+
+  it('locks groups by their ids, in whatever order they are named or stored', async () => {
+    // Stored in the opposite order, in which PostgreSQL would lock them by itself.
+    const ids = Array.from({ length: 6 }, (_, index) => `group-${6 - index}`)
+    for (const id of ids) await db.sessionGroup.create({ data: { id } })
+    const atOnce = () => withRows((rows) => rows.lockGroups(ids))
+    const oneByOne = () =>
+      withRows(async (rows) => {
+        for (const id of ids.toSorted()) await rows.lockGroups([id])
+      })
+    // PostgreSQL ends one of two transactions that wait for each other, with 40P01.
+    const rounds = Array.from({ length: 40 }, (_, round) => (round % 2 === 0 ? atOnce() : oneByOne()))
+    await expect(Promise.all(rounds)).resolves.toHaveLength(40)
+  })
+
+  it('names every session that a transaction changed', async () => {
+    const { session: alice } = await aSession({ db }, { handle: 'alice.test' })
+    const groupId = alice.groupId ?? ''
+    const { session: bob } = await aSession({ db }, { handle: 'bob.test', groupId })
+    const { session: carol } = await aSession({ db }, { handle: 'carol.test', groupId })
+    const now = new Date()
+
+    const switched = await withRows(async (rows) => {
+      await rows.lockGroups([groupId])
+      await rows.activate(bob, now)
+      return rows.changedIds
+    })
+    expect(switched).toEqual(new Set([alice.id, bob.id]))
+
+    const ended = await withRows(async (rows) => {
+      await rows.end({ id: carol.id })
+      return rows.changedIds
+    })
+    expect(ended).toEqual(new Set([carol.id]))
+
+    const slid = await withRows(async (rows) => {
+      await rows.lockGroups([groupId])
+      await rows.slideGroup(groupId, { until: new Date(now.getTime() + 1000), now })
+      await rows.touch(bob.id, now)
+      await rows.touch('of nobody', now)
+      return rows.changedIds
+    })
+    expect(slid).toEqual(new Set([alice.id, bob.id]))
+  })
+
+  /** Waits until a connection to this database waits for a lock. */
+  async function waitsForLock(): Promise<void> {
+    await expect
+      .poll(async () => {
+        const rows = await db.$queryRaw<unknown[]>`
+          SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+        return rows.length
+      })
+      .toBeGreaterThan(0)
+  }
+})

@@ -70,7 +70,7 @@ async function createAtproto(
   const identities = createIdentities(config)
   const clients = await createOAuthClients(config, identities.resolver)
   const grants = createGrants({ db, sealer, locks: ephemeral, clients, clock })
-  const revocations = createRevocationQueue({ db, grants, clock, logger })
+  const revocations = createRevocationQueue({ grants, logger })
   return { clients, identities, profiles: createProfiles(config, logger), grants, revocations }
 }
 

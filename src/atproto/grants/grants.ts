@@ -26,6 +26,11 @@ export interface Grants {
   refresh(id: string): Promise<void>
   /** Revokes a grant at its authorization server, then deletes it. Rejects when the server could not be asked. */
   revoke(id: string): Promise<void>
+  /**
+   * Deletes the grants of ended sessions that no server honours any more, and returns the ids of those still to be revoked.
+   * @param limit how many ids at most
+   */
+  findUnrevoked(limit: number): Promise<string[]>
 }
 
 type Parts = {
@@ -44,5 +49,9 @@ export function createGrants({ db, sealer, locks, clients, clock }: Parts): Gran
     use: (id) => useGrant(parts, id, 'auto'),
     refresh: (id) => refreshGrant(parts, id),
     revoke: (id) => revokeStoredGrant(parts, id),
+    async findUnrevoked(limit) {
+      await rows.deleteExpired()
+      return rows.findUnrevoked(limit)
+    },
   }
 }

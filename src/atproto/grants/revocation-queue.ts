@@ -1,9 +1,8 @@
 import { OAuthResponseError } from '@atproto/oauth-client-node'
 import pRetry, { AbortError } from 'p-retry'
-import { type Clock, SECOND } from '../../platform/clock.ts'
+import { SECOND } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { SealError } from '../../store/sealing/sealer.ts'
-import type { PrismaClient } from '../../store/sql/generated/client.ts'
 import { GrantUnreadable } from './grant.ts'
 import type { Grants } from './grants.ts'
 
@@ -18,16 +17,14 @@ export interface RevocationQueue {
 }
 
 type Parts = {
-  db: Pick<PrismaClient, 'grant'>
-  grants: Pick<Grants, 'revoke'>
-  clock: Clock
+  grants: Pick<Grants, 'revoke' | 'findUnrevoked'>
   logger: Logger
 }
 
 const RETRIES = { retries: 5, minTimeout: 1 * SECOND, factor: 3, randomize: true }
 const RESUMED_AT_ONCE = 200
 
-export function createRevocationQueue({ db, grants, clock, logger }: Parts): RevocationQueue {
+export function createRevocationQueue({ grants, logger }: Parts): RevocationQueue {
   const inProgress = new Map<string, Promise<void>>()
   const closing = new AbortController()
 
@@ -59,14 +56,7 @@ export function createRevocationQueue({ db, grants, clock, logger }: Parts): Rev
     revokeSoon,
 
     async resume() {
-      // No server honours a grant past its refresh lifetime.
-      await db.grant.deleteMany({ where: { session: null, expiresAt: { lt: new Date(clock()) } } })
-      const left = await db.grant.findMany({
-        where: { session: null },
-        select: { id: true },
-        take: RESUMED_AT_ONCE,
-      })
-      for (const { id } of left) revokeSoon(id)
+      for (const id of await grants.findUnrevoked(RESUMED_AT_ONCE)) revokeSoon(id)
     },
 
     async close() {

@@ -11,7 +11,7 @@ export class GrantLost extends Error {
   override readonly name = 'GrantLost'
 }
 
-/** The one reader and writer of the Grant table. */
+/** The one writer of the Grant table. */
 export interface GrantRows {
   /** Writes a new grant, in the transaction that writes the session that it belongs to. */
   insert(tx: Prisma.TransactionClient, id: string, grant: Grant): Promise<GrantRow>
@@ -32,6 +32,10 @@ export interface GrantRows {
   /** Records that the authorization server no longer honours the grant. */
   markLost(id: string): Promise<void>
   delete(id: string): Promise<void>
+  /** The ids of grants that no session has and that are still to be revoked, `limit` of them at most. */
+  findUnrevoked(limit: number): Promise<string[]>
+  /** Deletes grants that no session has and that no server honours any more. */
+  deleteExpired(): Promise<void>
 }
 
 type Parts = {
@@ -85,6 +89,15 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
 
     async delete(id) {
       await db.grant.deleteMany({ where: { id } })
+    },
+
+    async findUnrevoked(limit) {
+      const rows = await db.grant.findMany({ where: { session: null }, select: { id: true }, take: limit })
+      return rows.map(({ id }) => id)
+    },
+
+    async deleteExpired() {
+      await db.grant.deleteMany({ where: { session: null, expiresAt: { lt: new Date(clock()) } } })
     },
   }
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
-import { authorizeHere, enterHandle, noticeOf, showsAccounts, signedIn, whoIn } from '../support/portal.ts'
+import { authorizeHere, enterHandle, noticeOf, settled, showsAccounts, signedIn, whoIn } from '../support/portal.ts'
 import { eventually } from '../support/tables.ts'
 
 describeBrowser('the account switcher, in Chromium', () => {
@@ -42,6 +42,9 @@ describeBrowser('the account switcher, in Chromium', () => {
     await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
     await page.goto(atgate.url)
     await showsAccounts(page, ['alice.test', 'BOB.TEST'])
+    const { promise: isAnswered, resolve: answered } = Promise.withResolvers<void>()
+    const { promise: mayArrive, resolve: arrive } = Promise.withResolvers<void>()
+    const { promise: hasArrived, resolve: arrived } = Promise.withResolvers<void>()
     let isFirst = true
     await page.route('**/graphql', async (route) => {
       const { operationName } = route.request().postDataJSON() as { operationName: string }
@@ -50,14 +53,18 @@ describeBrowser('the account switcher, in Chromium', () => {
       if (operationName !== 'Portal' || !isFirst) return route.continue()
       isFirst = false
       const response = await route.fetch()
-      await page.waitForTimeout(1500)
+      answered()
+      await mayArrive
       await route.fulfill({ response })
+      arrived()
     })
     await page.evaluate(() => dispatchEvent(new Event('focus')))
-    await page.waitForTimeout(200)
+    await isAnswered
     await page.getByRole('button', { name: 'Sign out alice.test' }).click()
     await noticeOf(page).getByText('alice.test is signed out.').waitFor()
-    await page.waitForTimeout(2000)
+    arrive()
+    await hasArrived
+    await settled(page)
     await showsAccounts(page, ['BOB.TEST'])
   })
 

@@ -4,7 +4,15 @@ import { LogoutAllDocument, RevokeSessionDocument, SwitchAccountDocument } from 
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { currentUserOf } from '../support/flows.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
-import { authorizeHere, enterHandle, noticeOf, showsAccounts, signedIn, whoIn } from '../support/portal.ts'
+import {
+  authorizeHere,
+  enterHandle,
+  isPortalQuestion,
+  noticeOf,
+  showsAccounts,
+  signedIn,
+  whoIn,
+} from '../support/portal.ts'
 import { signIn } from '../support/sign-in.ts'
 
 describeBrowser('two tabs of one browser', () => {
@@ -94,7 +102,7 @@ describeBrowser('two tabs of one browser', () => {
     await tab.goto(atgate.url)
     await whoIn(tab).getByText('bob.test').waitFor()
     await browser.graphql(LogoutAllDocument)
-    await tab.waitForTimeout(500)
+    // Nothing told it.
     await whoIn(tab).getByText('bob.test').waitFor()
     await tab.evaluate(() => dispatchEvent(new Event('focus')))
     await tab.getByRole('heading', { name: 'Sign in' }).waitFor()
@@ -124,8 +132,9 @@ describeBrowser('two tabs of one browser', () => {
     // Switched by the same browser over HTTP: the tab hears of it, but its own cookie comes only later.
     await browser.graphql(SwitchAccountDocument, { input: { targetDid: alice } })
     // And looks once more for a reason of its own, which must not end the looking.
+    const looked = tab.waitForResponse((response) => isPortalQuestion(response.request()))
     await tab.evaluate(() => dispatchEvent(new Event('focus')))
-    await tab.waitForTimeout(300)
+    await (await looked).finished()
     const cookies = await browser.jar.getCookies(atgate.url)
     const session = cookies.find(({ key }) => key === 'atgate')
     await context.addCookies([

@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from 'playwright-core'
+import type { BrowserContext, Page, Request } from 'playwright-core'
 import { inject } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { allowOnPds, signInOnPds } from './chromium.ts'
@@ -19,6 +19,16 @@ export async function authorizeHere(page: Page, gatewayUrl: string): Promise<voi
   await signInOnPds(page, SANDBOX_PASSWORD)
   await allowOnPds(page)
   await page.waitForURL(`${gatewayUrl}/**`)
+}
+
+/** Whether a page asks the gateway what to show. */
+export function isPortalQuestion(request: Request): boolean {
+  return request.method() === 'POST' && request.postData()?.includes('"operationName":"Portal"') === true
+}
+
+/** Waits until what the page has been answered so far is on it: two frames later, it is. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen))))
 }
 
 /** The notice at the foot of the page, of either tone. */

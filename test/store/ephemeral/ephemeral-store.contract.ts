@@ -13,6 +13,18 @@ const TTL = { ttlMs: 10_000 }
 const LOCK = { ttlMs: 5000, waitMs: 2000 }
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
+/** Takes a lock, and holds it until it is released. */
+async function holdLock(store: EphemeralStore, key: string, options = LOCK) {
+  const taken = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  const held = store.withLock(key, options, () => {
+    taken.resolve()
+    return released.promise
+  })
+  await taken.promise
+  return { held, release: () => released.resolve() }
+}
+
 /** What every ephemeral store must do. */
 export function ephemeralStoreContract(open: () => Promise<Harness>): void {
   let harness: Harness
@@ -105,12 +117,12 @@ export function ephemeralStoreContract(open: () => Promise<Harness>): void {
 
     it('are waited for no longer than asked', async () => {
       const key = newKey()
-      const held = store.withLock(key, LOCK, () => sleep(600))
-      await sleep(50)
+      const { release, held } = await holdLock(store, key)
       const startedAt = performance.now()
       const refused = other.withLock(key, { ...LOCK, waitMs: 200 }, async () => 'never')
       await expect(refused).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
-      expect(performance.now() - startedAt).toBeLessThan(550)
+      expect(performance.now() - startedAt).toBeLessThan(LOCK.waitMs)
+      release()
       await held
     })
 
@@ -121,14 +133,14 @@ export function ephemeralStoreContract(open: () => Promise<Harness>): void {
 
     it('are kept by work that takes longer than their time to live', async () => {
       const key = newKey()
-      let done = false
-      const held = store.withLock(key, { ttlMs: 300, waitMs: 1000 }, async () => {
-        await sleep(1000)
-        done = true
-      })
-      await sleep(50)
-      await other.withLock(key, { ttlMs: 300, waitMs: 3000 }, async () => expect(done).toBe(true))
-      await held
+      const { release, held } = await holdLock(store, key, { ttlMs: 300, waitMs: 1000 })
+      let isReleased = false
+      const next = other.withLock(key, { ttlMs: 300, waitMs: 10_000 }, async () => expect(isReleased).toBe(true))
+      // Longer than the time to live, three times over.
+      await sleep(1000)
+      isReleased = true
+      release()
+      await Promise.all([held, next])
     })
   })
 

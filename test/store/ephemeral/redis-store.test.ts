@@ -81,6 +81,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     const heard: string[] = []
     await store.subscribe('channel', (message) => heard.push(message))
     // A lock whose holder is at work when the line is cut; its renewals fail, and that must not end the process.
+    // Nothing shows them but time: several are due in it.
     const held = store.withLock('held', { ttlMs: 200, waitMs: 1000 }, () => sleep(1500))
     await store.set('key', 'value', TTL)
 

@@ -46,9 +46,11 @@ describe('the embedded database', () => {
   it('says so when a transaction waits too long for its turn', async () => {
     const database = await openEmbedded()
     const { prisma } = database
-    const first = prisma.$transaction(() => sleep(400))
+    const { promise: refused, resolve: release } = Promise.withResolvers<void>()
+    const first = prisma.$transaction(() => refused, { timeout: 30_000 })
     const second = prisma.$transaction((tx) => tx.sessionGroup.count(), { maxWait: 100 })
     await expect(second).rejects.toMatchObject(unavailable)
+    release()
     await first
     await database.close()
   })
@@ -103,9 +105,9 @@ describe.skipIf(!inject('services').postgres).concurrent('PostgreSQL', () => {
   })
 
   it('says so when every connection is taken', async ({ expect, onTestFinished }) => {
-    const { database } = await openPostgres(onTestFinished, { poolSize: 1 })
+    const { database, name } = await openPostgres(onTestFinished, { poolSize: 1 })
     const slow = database.prisma.$queryRaw`SELECT 1 FROM pg_sleep(4)`.then(() => 'answered')
-    await sleep(50)
+    await expect.poll(() => onServer(`SELECT 1 FROM ${SLEEPING}`, name)).toHaveLength(1)
     const startedAt = performance.now()
     const asked = operations(database).map((ask) => expect(ask()).rejects.toMatchObject(unavailable))
     await Promise.all(asked)

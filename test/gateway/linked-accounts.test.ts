@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
 import {
-  CurrentUserDocument,
-  LogoutAllDocument,
   LogoutDocument,
   RevokeSessionDocument,
   SessionsDocument,
   StartAddAccountDocument,
-  UnlinkAccountDocument,
 } from '../../web/generated/graphql.ts'
 import {
   addAccount,
@@ -41,14 +38,6 @@ describeGateway('several accounts in one browser', () => {
     browser = createHttpBrowser(atgate.url)
     alice = (await signIn(browser, 'alice.test')).account.did
   })
-
-  /** What a request gets that still carries this cookie. */
-  const seenWith = async (cookie: string | null) => {
-    const { data } = await createHttpBrowser(atgate.url).graphql(CurrentUserDocument, undefined, {
-      cookie: `atgate=${cookie}`,
-    })
-    return data?.currentUser?.handle ?? null
-  }
 
   it('are linked by startAddAccount, which makes the new one active', async () => {
     const before = await countRows(atgate.gateway.stores.db)
@@ -111,175 +100,6 @@ describeGateway('several accounts in one browser', () => {
     })
     expect(codeOf(await exchange(browser, destination))).toBe('EXCHANGE_TOKEN_INVALID')
     expect(await currentUserOf(browser)).toBeNull()
-  })
-
-  describe('switching', () => {
-    let bob: string
-
-    beforeEach(async () => {
-      bob = (await addAccount(browser, 'bob.test')).account.did
-    })
-
-    it('makes the other account active, under a fresh secret', async () => {
-      const cookie = await browser.sessionCookie()
-      const { data, response } = await switchTo(browser, alice)
-      expect(data?.switchAccount).toMatchObject({
-        account: { did: alice, isActive: true },
-        session: { isCurrent: true },
-        sessionToken: null,
-      })
-      expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^atgate=.*HttpOnly/)])
-      expect(await browser.sessionCookie()).not.toBe(cookie)
-      expect(await switcherOf(browser)).toEqual(['ALICE.TEST', 'bob.test'])
-    })
-
-    it('refuses the active account and one that is not linked', async () => {
-      expect(codeOf(await switchTo(browser, bob))).toBe('ALREADY_ACTIVE')
-      expect(codeOf(await switchTo(browser, 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'))).toBe('ACCOUNT_NOT_LINKED')
-      expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
-    })
-
-    it('lets the replaced secret answer for 10 s as its own account, change nothing, and then be refused', async () => {
-      const cookie = await browser.sessionCookie()
-      const replaced = { cookie: `atgate=${cookie}` }
-      await switchTo(browser, alice)
-      expect(await seenWith(cookie)).toBe('bob.test')
-      const refused = await createHttpBrowser(atgate.url).graphql(LogoutDocument, undefined, replaced)
-      expect(codeOf(refused)).toBe('FORBIDDEN')
-      expect(refused.response.headers.getSetCookie()).toEqual([])
-      expect(await switcherOf(browser)).toEqual(['ALICE.TEST', 'bob.test'])
-
-      await atgate.stores.advance(10_001)
-      expect(await seenWith(cookie)).toBeNull()
-      await switchTo(browser, bob)
-      expect(await seenWith(cookie)).toBeNull()
-    })
-
-    it('back and forth within the grace leaves the former secret its time', async () => {
-      const cookie = await browser.sessionCookie()
-      await switchTo(browser, alice)
-      await switchTo(browser, bob)
-      expect(await seenWith(cookie)).toBe('bob.test')
-      await atgate.stores.advance(10_001)
-      expect(await seenWith(cookie)).toBeNull()
-      expect((await currentUserOf(browser))?.handle).toBe('bob.test')
-    })
-
-    it('100 times from two tabs at once: never two active, never an answer for the wrong account', async () => {
-      const { db } = atgate.gateway.stores
-      const groupId = (
-        await db.session.findFirstOrThrow({ where: { did: bob, isActive: true }, orderBy: { createdAt: 'desc' } })
-      ).groupId
-      const owners = new Map<string, string>()
-      const wrong: string[] = []
-      const outcomes: string[] = []
-
-      /** What is true of the group at any moment, and of an answer to whoever showed `cookie`. */
-      async function observe(cookie: string): Promise<string | undefined> {
-        const headers = { cookie: `atgate=${cookie}` }
-        const [{ data }, sessions] = await Promise.all([
-          browser.graphql(CurrentUserDocument, undefined, headers),
-          db.session.findMany({ where: { groupId } }),
-        ])
-        for (const session of sessions) owners.set(session.id, session.did)
-        if (sessions.filter(({ isActive }) => isActive).length !== 1) wrong.push('not one active')
-        const did = data?.currentUser?.did
-        // Its own account, or nobody: the answer never belongs to the account of another session.
-        const owner = owners.get(cookie.split('.')[0] ?? '')
-        if (did !== undefined && did !== owner) wrong.push(`a session of ${owner} answered for ${did}`)
-        return did
-      }
-
-      const switched = () => outcomes.filter((outcome) => outcome === 'switched').length
-
-      async function tab(): Promise<void> {
-        while (switched() < 100) {
-          const did = await observe((await browser.sessionCookie()) ?? '')
-          const answer = await switchTo(browser, did === alice ? bob : alice)
-          outcomes.push(String(codeOf(answer) ?? 'switched'))
-        }
-      }
-      await Promise.all([tab(), tab()])
-      expect(wrong).toEqual([])
-      // Where both tabs asked at once, one was refused.
-      expect(['switched', 'FORBIDDEN', 'ALREADY_ACTIVE']).toEqual(expect.arrayContaining([...new Set(outcomes)]))
-      // And the browser still is signed in: its cookie is that of the active session.
-      const active = await db.session.findFirstOrThrow({ where: { groupId, isActive: true } })
-      expect((await browser.sessionCookie())?.split('.')[0]).toBe(active.id)
-      expect((await currentUserOf(browser))?.did).toBe(active.did)
-    })
-
-    it('goes on after signing out of one account with switchTo', async () => {
-      const { data, response } = await browser.graphql(LogoutDocument, { input: { switchTo: alice } })
-      expect(data?.logout).toMatchObject({ switchedTo: { did: alice, isActive: true }, sessionToken: null })
-      expect(response.headers.getSetCookie()).toHaveLength(1)
-      expect(await switcherOf(browser)).toEqual(['ALICE.TEST'])
-    })
-
-    it('refuses to sign out to the same account or to a stranger, and nothing has ended then', async () => {
-      const logoutTo = async (target: string) =>
-        codeOf(await browser.graphql(LogoutDocument, { input: { switchTo: target } }))
-      expect(await logoutTo(bob)).toBe('ALREADY_ACTIVE')
-      expect(await logoutTo('did:plc:aaaaaaaaaaaaaaaaaaaaaaaa')).toBe('ACCOUNT_NOT_LINKED')
-      expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
-    })
-  })
-
-  describe('unlinkAccount', () => {
-    it('signs another account out, and touches neither the active session nor the cookie', async () => {
-      const added = await addAccount(browser, 'bob.test')
-      const cookie = await browser.sessionCookie()
-      const { data, response } = await browser.graphql(UnlinkAccountDocument, { input: { did: alice } })
-      expect(data).toEqual({ unlinkAccount: { unlinkedDid: alice } })
-      expect(response.headers.getSetCookie()).toEqual([])
-      expect(await browser.sessionCookie()).toBe(cookie)
-      expect(await switcherOf(browser)).toEqual(['BOB.TEST'])
-      expect(codeOf(await switchTo(browser, alice))).toBe('ACCOUNT_NOT_LINKED')
-      const { db } = atgate.gateway.stores
-      const { groupId } = await db.session.findUniqueOrThrow({ where: { id: added.session.id } })
-      expect(await db.session.count({ where: { groupId } })).toBe(1)
-      await eventually(async () => (await db.grant.count({ where: { session: null } })) === 0, 'its grant is revoked')
-    })
-
-    it('refuses the active account, a stranger, and nobody; nothing has ended then', async () => {
-      await addAccount(browser, 'bob.test')
-      const { did } = (await currentUserOf(browser)) ?? { did: '' }
-      const unlink = async (target: string, who = browser) =>
-        codeOf(await who.graphql(UnlinkAccountDocument, { input: { did: target } }))
-      expect(await unlink(did)).toBe('ALREADY_ACTIVE')
-      expect(await unlink('did:plc:aaaaaaaaaaaaaaaaaaaaaaaa')).toBe('ACCOUNT_NOT_LINKED')
-      expect(await unlink(alice, createHttpBrowser(atgate.url))).toBe('UNAUTHENTICATED')
-      expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
-    })
-
-    it('does not reach the same account in another browser', async () => {
-      const elsewhere = createHttpBrowser(atgate.url)
-      await signIn(elsewhere, 'alice.test')
-      await addAccount(browser, 'bob.test')
-      dataOf(await browser.graphql(UnlinkAccountDocument, { input: { did: alice } }))
-      expect((await currentUserOf(elsewhere))?.did).toBe(alice)
-    })
-  })
-
-  it('all end with logoutAll, which counts them', async () => {
-    await addAccount(browser, 'bob.test')
-    const { data, response } = await browser.graphql(LogoutAllDocument)
-    expect(data).toEqual({ logoutAll: { loggedOutCount: 2 } })
-    expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/^atgate=; Max-Age=0;/)])
-    expect(await currentUserOf(browser)).toBeNull()
-  })
-
-  it('all end with a logout after which none could be reached', async () => {
-    const shared = createHttpBrowser(atgate.url)
-    const before = await countRows(atgate.gateway.stores.db)
-    await signIn(shared, 'alice.test')
-    await addAccount(shared, 'bob.test')
-    dataOf(await shared.graphql(LogoutDocument))
-    expect(await currentUserOf(shared)).toBeNull()
-    await eventually(
-      async () => JSON.stringify(await countRows(atgate.gateway.stores.db)) === JSON.stringify(before),
-      'both sessions, the group and the grants are gone',
-    )
   })
 
   it('slide together, each no further than its own grant', async () => {

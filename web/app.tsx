@@ -14,14 +14,14 @@ import { ViewerContext } from './session/viewer.ts'
 
 type Props = {
   client: Client
-  /** Settled once the exchange, if there was one to make, is done. */
+  /** Resolves when the exchange is done, or at once if there is none. */
   arrival: Promise<Arrival>
 }
 
 /** The whole page. */
 export function App(props: Props) {
   return (
-    <ErrorBoundary fallback={<Broken />}>
+    <ErrorBoundary fallback={<Failed />}>
       <Suspense fallback={<Blank />}>
         <Arrived {...props} />
       </Suspense>
@@ -62,24 +62,24 @@ function Ready({ data, refresh, newToken }: { data: PortalQuery; refresh: () => 
   if (user === null) return <SignInPage pdsOptions={data.pdsOptions} />
   return (
     <ViewerContext value={{ user, refresh }}>
-      <OwnClient key={user.session.id}>
+      <SessionClient key={user.session.id}>
         <SignedIn newToken={newToken} />
-      </OwnClient>
+      </SessionClient>
     </ViewerContext>
   )
 }
 
-/** A client for each session: what was asked, or is still being asked, as one account is never shown to another. */
-function OwnClient({ children }: { children: React.ReactNode }) {
+/** Provides a client for each session, so that no response to one account is ever shown to another. */
+function SessionClient({ children }: { children: React.ReactNode }) {
   const client = useMemo(createApiClient, [])
   return <Provider value={client}>{children}</Provider>
 }
 
-/** Better than an empty page, should this one have a mistake in it. */
-function Broken() {
+/** Shown instead of an empty page when a component throws. */
+function Failed() {
   return (
     <CenteredLayout title="Something is wrong">
-      <p role="alert">This page has failed. Nothing was changed by that.</p>
+      <p role="alert">This page has failed. Nothing has changed.</p>
       <button type="button" className="button primary" onClick={() => location.reload()}>
         Reload
       </button>

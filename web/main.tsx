@@ -12,7 +12,7 @@ const outcome = takeOutcome()
 const client = createApiClient()
 const arrival = arrive(client, outcome)
 
-// A page that comes back from the browser's cache shows the state of when it was left: perhaps of another account.
+// A page that the browser restores from its cache shows an old state, perhaps of another account.
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
 
 const root = document.getElementById('root')

@@ -9,9 +9,9 @@ const REASONS = [
   ['access_denied', 'You declined at your server.'],
   ['invalid_scope', 'Your server does not grant what this app asks for.'],
   ['expired', 'This took too long, or was already finished elsewhere.'],
-  ['account_mismatch', 'You signed in there with another account'],
-  ['client_mismatch', 'This was begun in another browser.'],
-  ['scope_missing', 'Your server did not grant everything that was asked for.'],
+  ['account_mismatch', 'You signed in with a different account'],
+  ['client_mismatch', 'This was started in another browser.'],
+  ['scope_missing', 'Your server did not grant everything that this app asked for.'],
   ['upstream_unavailable', 'Your server could not be reached.'],
   ['failed', 'Something went wrong.'],
   ['something_new', 'Something went wrong.'],
@@ -21,8 +21,8 @@ const CONSEQUENCES = [
   ['login', 'Nothing has changed.'],
   ['create_account', 'Nobody was signed in.'],
   ['add_account', 'No account was added.'],
-  ['scope_upgrade', 'Your permissions are as they were.'],
-  ['developer_token', 'No token was made.'],
+  ['scope_upgrade', 'Your permissions have not changed.'],
+  ['developer_token', 'No token was created.'],
 ] as const
 
 describeBrowser('coming back to the portal', () => {

@@ -80,7 +80,7 @@ describeBrowser('developer tokens, in Chromium', () => {
     await page.waitForURL(`${inject('pdsUrl')}/**`)
     await signInOnPds(page, SANDBOX_PASSWORD)
     await refuseOnPds(page)
-    await noticeOf(page).getByText('You declined at your server. No token was made.').waitFor()
+    await noticeOf(page).getByText('You declined at your server. No token was created.').waitFor()
     expect(page.url()).toBe(`${atgate.url}/tokens`)
     await page.getByText('No tokens yet.').waitFor()
   })

@@ -32,7 +32,7 @@ describeBrowser('permissions, in Chromium', () => {
     await page.waitForURL(`${inject('pdsUrl')}/**`)
     await signInOnPds(page, SANDBOX_PASSWORD)
     await refuseOnPds(page)
-    await noticeOf(page).getByText('You declined at your server. Your permissions are as they were.').waitFor()
+    await noticeOf(page).getByText('You declined at your server. Your permissions have not changed.').waitFor()
     expect(await allowed().getByRole('listitem').count()).toBe(1)
   })
 })

@@ -1,28 +1,31 @@
 import { Client, type CombinedError, cacheExchange, fetchExchange } from 'urql'
 
-/** A GraphQL client of the gateway that this page came from. The session is the browser's HttpOnly cookie; no script sees it. */
+/**
+ * Creates a GraphQL client of the gateway that serves this page. The session is an HttpOnly cookie, which no script can
+ * read.
+ */
 export function createApiClient(): Client {
   return new Client({
     url: '/graphql',
     exchanges: [cacheExchange, fetchExchange],
     fetchOptions: { credentials: 'same-origin' },
     fetchSubscriptions: true,
-    // Another tab may have changed anything since; what is shown is asked for.
+    // Another tab may have changed anything meanwhile, so each page queries what it shows.
     requestPolicy: 'network-only',
     preferGetMethod: false,
   })
 }
 
-/** The error code of the gateway, or null when it was not the gateway that said something. */
+/** Returns the error code of the gateway, or null for an error that does not come from it. */
 export function codeOf(error: CombinedError): string | null {
   const code = error.graphQLErrors[0]?.extensions?.code
   return typeof code === 'string' ? code : null
 }
 
-/** What went wrong, for people to read. The gateway's own messages are written for them. */
+/** Returns a message for people. The gateway's own messages are written for them. */
 export function problemOf(error: CombinedError): string {
   return error.graphQLErrors[0]?.message ?? UNREACHABLE
 }
 
-/** What to say when no answer came. */
+/** The message when there was no response. */
 export const UNREACHABLE = 'The gateway cannot be reached. Check your connection and try again.'

@@ -4,8 +4,9 @@ import { useViewer } from '../session/viewer.ts'
 import { codeOf, problemOf } from './client.ts'
 
 /**
- * Runs mutations for a page that signed-in people see, one at a time. `run` gives what the gateway answered, and rejects with what to
- * say. When the session turns out to have ended, or another tab to have changed it, the page asks again who is signed in.
+ * Runs mutations on a page for signed-in users, one at a time. `run` returns the data, and rejects with an error whose
+ * message is for people. If the session has ended, or another tab has changed it, the page queries again who is signed
+ * in.
  */
 export function useAction() {
   const client = useClient()
@@ -22,7 +23,7 @@ export function useAction() {
       if (data && error === undefined) return data
       const code = error === undefined ? null : codeOf(error)
       if (code === 'UNAUTHENTICATED' || code === 'FORBIDDEN') void refresh()
-      throw new Error(error === undefined ? 'The gateway gave no answer. Try again.' : problemOf(error))
+      throw new Error(error === undefined ? 'The gateway did not respond. Try again.' : problemOf(error))
     } finally {
       setBusy(false)
     }

@@ -5,10 +5,15 @@ import type { Notice } from '../parts/notice.tsx'
 import type { Outcome } from './outcome.ts'
 import { wordsForRefusal, wordsForSuccess } from './words.ts'
 
-/** What this page begins with: what to say of the flow that led here, and the secret of a developer token that it made. */
+/**
+ * How this page starts: a notice about the flow that led here, and the secret of the developer token that the flow
+ * created.
+ */
 export type Arrival = { notice: Notice | null; developerToken: string | null }
 
-/** Trades the exchange token, if a flow brought one, for the session. Never rejects: what went wrong is said. */
+/**
+ * Trades the exchange token, if a flow returned with one, for the session. Never rejects: a failure becomes a notice.
+ */
 export async function arrive(client: Client, outcome: Outcome): Promise<Arrival> {
   if (outcome === null) return { notice: null, developerToken: null }
   const { kind } = outcome

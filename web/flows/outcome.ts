@@ -1,14 +1,14 @@
-/** The flows that can bring somebody back to this page. */
+/** The flows that can return to this page. */
 export type FlowKind = 'login' | 'create_account' | 'add_account' | 'scope_upgrade' | 'developer_token'
 
-/** What a flow came back with: a token to exchange, or why it was refused. Null: nobody came back from anywhere. */
+/** What a flow returned with: a token to exchange, or the reason for a refusal. Null when no flow returned. */
 export type Outcome = { kind: FlowKind; exchangeToken: string } | { kind: FlowKind; error: string } | null
 
 const PARAMETERS = ['exchange_token', 'account_added', 'scope_upgraded', 'dev_token', 'auth_error', 'auth_error_flow']
 
 /**
- * Reads what the gateway's redirect brought, and takes it out of the address bar and the history before anything else on
- * this page can see it.
+ * Reads the outcome from the URL, and removes it from the address bar and the history before anything else on this page
+ * can read it.
  */
 export function takeOutcome(): Outcome {
   const url = new URL(location.href)

@@ -1,11 +1,11 @@
 import { UNREACHABLE } from '../api/client.ts'
 
-/** Whom to sign in, or where to create an account. */
+/** The account to sign in, or the server to create an account on. */
 export type SignInRequest = { handle: string } | { pds_url: string }
 
 /**
- * Begins to sign in or to create an account, and gives the page of the authorization server to go to. Asked as JSON, so that what
- * is wrong can be said where it was entered.
+ * Starts a sign-in or an account creation, and returns the URL of the authorization server's page. Requests JSON, so
+ * that the form can show an error beside the field.
  * @throws Error whose message is for people to read
  */
 export async function startSignIn(request: SignInRequest): Promise<string> {

@@ -1,13 +1,13 @@
 import type { FlowKind } from './outcome.ts'
 
-/** Why a flow was refused, in words: every `auth_error` of the gateway. */
+/** Why a flow was refused, for people: every `auth_error` of the gateway (docs/errors.md). */
 const REASONS: Record<string, string> = {
   access_denied: 'You declined at your server.',
   invalid_scope: 'Your server does not grant what this app asks for.',
-  expired: 'This took too long, or was already finished elsewhere. Please begin again.',
-  account_mismatch: 'You signed in there with another account than the one that this is for.',
-  client_mismatch: 'This was begun in another browser. Please begin it in this one.',
-  scope_missing: 'Your server did not grant everything that was asked for.',
+  expired: 'This took too long, or was already finished elsewhere. Please start again.',
+  account_mismatch: 'You signed in with a different account than the one that this is for.',
+  client_mismatch: 'This was started in another browser. Please start again in this one.',
+  scope_missing: 'Your server did not grant everything that this app asked for.',
   upstream_unavailable: 'Your server could not be reached. Please try again later.',
   failed: 'Something went wrong. Please try again.',
 }
@@ -16,16 +16,16 @@ const CONSEQUENCES: Record<FlowKind, string> = {
   login: 'Nothing has changed.',
   create_account: 'Nobody was signed in.',
   add_account: 'No account was added.',
-  scope_upgrade: 'Your permissions are as they were.',
-  developer_token: 'No token was made.',
+  scope_upgrade: 'Your permissions have not changed.',
+  developer_token: 'No token was created.',
 }
 
-/** What to say of a flow that was refused. */
+/** Returns the message for a flow that was refused. */
 export function wordsForRefusal(kind: FlowKind, error: string): string {
   return `${REASONS[error] ?? REASONS.failed} ${CONSEQUENCES[kind]}`
 }
 
-/** What to say of a flow that went well. */
+/** Returns the message for a flow that succeeded. */
 export function wordsForSuccess(kind: FlowKind, handle: string): string {
   switch (kind) {
     case 'login':
@@ -36,6 +36,6 @@ export function wordsForSuccess(kind: FlowKind, handle: string): string {
     case 'scope_upgrade':
       return `${handle} has the permissions that you allowed.`
     case 'developer_token':
-      return 'The developer token was made.'
+      return 'The developer token was created.'
   }
 }

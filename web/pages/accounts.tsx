@@ -14,7 +14,7 @@ import { PageHeading } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
 import { useViewer } from '../session/viewer.ts'
 
-/** The account switcher: who is signed in in this browser, and as whom this app acts. */
+/** The account switcher: the accounts that are signed in in this browser, and which of them is active. */
 export function AccountsPage() {
   const { user, refresh } = useViewer()
   const { run, isBusy } = useAction()
@@ -22,7 +22,7 @@ export function AccountsPage() {
   const accounts = user.linkedAccounts
   const others = accounts.filter(({ did }) => did !== user.did)
 
-  /** Does something that changes who is signed in, then says what happened. */
+  /** Runs an action that changes who is signed in, then shows what happened. */
   async function change(act: () => Promise<string>) {
     try {
       const text = await act()
@@ -43,7 +43,7 @@ export function AccountsPage() {
         await run(UnlinkAccountDocument, { input: { did } })
         return `${handle} is signed out.`
       }
-      // Rather one whose grant is still good.
+      // Prefer an account whose grant still works.
       const next = others.find(({ needsReauthentication }) => !needsReauthentication) ?? others[0]
       await run(LogoutDocument, next === undefined ? {} : { input: { switchTo: next.did } })
       return next === undefined ? `${handle} is signed out.` : `${handle} is signed out. You are now ${next.handle}.`
@@ -67,7 +67,7 @@ export function AccountsPage() {
 
   return (
     <>
-      <PageHeading title="Accounts">Signed in on this browser. The app acts as the active one.</PageHeading>
+      <PageHeading title="Accounts">Signed in on this browser. The app acts as the active account.</PageHeading>
       <ul className="rows" aria-label="Accounts">
         {accounts.map((account) => (
           <li key={account.did} className="row">
@@ -118,13 +118,13 @@ export function AccountsPage() {
             disabled={isBusy}
             onConfirm={signOutAll}
           >
-            <p>{accounts.length} accounts are signed out on this browser. Developer tokens stay as they are.</p>
+            <p>This signs out {accounts.length} accounts on this browser. Developer tokens keep working.</p>
           </ConfirmButton>
         </div>
       )}
       <section aria-labelledby="add-account" className="panel">
         <h2 id="add-account">Add another account</h2>
-        <HandleForm submit="Add account" hint="Its own server asks for its password." onStart={add} />
+        <HandleForm submit="Add account" hint="The account’s own server asks for the password." onStart={add} />
       </section>
       <section aria-labelledby="facts" className="panel">
         <h2 id="facts">About {user.handle}</h2>

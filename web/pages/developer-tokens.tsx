@@ -16,14 +16,13 @@ import { Ago, Day } from '../parts/time.tsx'
 import type { NewToken } from '../session/new-token.ts'
 import { useViewer } from '../session/viewer.ts'
 
-/** Makes, shows once, lists and revokes developer tokens. */
+/** Creates, shows once, lists and revokes developer tokens. */
 export function DeveloperTokensPage({ newToken }: { newToken: NewToken }) {
   const { user } = useViewer()
   return (
     <>
       <PageHeading title="Developer tokens">
-        For scripts that act as {user.handle}. A token works until it ends or is revoked, whether you are signed in or
-        not.
+        For scripts that act as {user.handle}. A token works until it ends or is revoked, even when you are signed out.
       </PageHeading>
       {newToken === null ? <MakeToken /> : <ShownOnce {...newToken} />}
       <TokenList />
@@ -35,7 +34,7 @@ function ShownOnce({ secret, dismiss }: { secret: string; dismiss: () => void })
   return (
     <section className="panel highlight" aria-labelledby="new-token">
       <h2 id="new-token">Your new token</h2>
-      <p>Copy it now and keep it as you keep a password. It is not shown again.</p>
+      <p>Copy it now and keep it like a password. It is not shown again.</p>
       <p>
         <code className="secret">{secret}</code>
       </p>
@@ -49,7 +48,7 @@ function ShownOnce({ secret, dismiss }: { secret: string; dismiss: () => void })
   )
 }
 
-/** In days, as the API takes them; 0 is the longest that the gateway allows. */
+/** In days, as in the API: 0 requests the longest that the gateway allows. */
 const EXPIRIES = [
   { days: 7, label: '7 days' },
   { days: 30, label: '30 days' },
@@ -100,7 +99,7 @@ function MakeToken() {
           className={problem === null ? 'hint' : 'hint bad'}
           role={problem === null ? undefined : 'alert'}
         >
-          {problem ?? 'Your server asks you to allow it. It may end sooner, when your server’s own grant does.'}
+          {problem ?? 'Your server asks you to allow it. The token may end sooner, with the grant of your server.'}
         </p>
         <button type="submit" className="button primary" disabled={isBusy}>
           Make token
@@ -162,7 +161,7 @@ function TokenList() {
                 disabled={isBusy}
                 onConfirm={() => revoke(token)}
               >
-                <p>Whatever uses it stops working at once. This cannot be undone.</p>
+                <p>Everything that uses it stops working at once. This cannot be undone.</p>
               </ConfirmButton>
             </div>
           </li>

@@ -5,7 +5,7 @@ import { PageHeading } from '../parts/layout.tsx'
 import { wordsForScope } from '../session/scope-words.ts'
 import { useViewer } from '../session/viewer.ts'
 
-/** What the app may do as the active account, what it lacks, and what it can be allowed besides. */
+/** The scopes that the active account has granted, those that the app still needs, and those that it can request. */
 export function PermissionsPage() {
   const { user } = useViewer()
   return (
@@ -54,7 +54,7 @@ function AskForMore({ offered, missing }: { offered: string[]; missing: string[]
             </label>
           ))}
           <p className={problem === null ? 'hint' : 'hint bad'} role={problem === null ? undefined : 'alert'}>
-            {problem ?? 'Your server asks you to confirm. What was allowed before stays.'}
+            {problem ?? 'Your server asks you to confirm. What you allowed before stays allowed.'}
           </p>
           <button type="submit" className="button primary" disabled={isBusy}>
             Ask for these

@@ -8,7 +8,7 @@ import { Ago, Day } from '../parts/time.tsx'
 import { deviceOf } from '../session/device.ts'
 import { useViewer } from '../session/viewer.ts'
 
-/** Where the active account is signed in, and the way to sign it out there. */
+/** Lists where the active account is signed in, and signs it out there. */
 export function SessionsPage() {
   const { user } = useViewer()
   const { run, isBusy } = useAction()
@@ -27,7 +27,9 @@ export function SessionsPage() {
 
   return (
     <>
-      <PageHeading title="Sessions">Where {user.handle} is signed in. Sign out what you do not know.</PageHeading>
+      <PageHeading title="Sessions">
+        Where {user.handle} is signed in. Sign out any session you do not recognise.
+      </PageHeading>
       {error !== undefined && (
         <p role="alert" className="bad">
           {problemOf(error)}

@@ -4,7 +4,7 @@ import type { PdsOptionsPartsFragment } from '../generated/graphql.ts'
 import { HandleForm } from '../parts/handle-form.tsx'
 import { CenteredLayout } from '../parts/layout.tsx'
 
-/** What those who are not signed in see: sign in, or create an account where the gateway offers it. */
+/** The page for users who are not signed in: sign in, or create an account if the gateway offers that. */
 export function SignInPage({ pdsOptions }: { pdsOptions: PdsOptionsPartsFragment }) {
   return (
     <CenteredLayout title="Sign in">

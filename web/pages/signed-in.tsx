@@ -17,7 +17,7 @@ const PAGES = [
   { path: '/permissions', label: 'Permissions' },
 ]
 
-/** The frame of every page that signed-in people see. */
+/** The frame of every page for signed-in users. */
 export function SignedIn({ newToken }: { newToken: NewToken }) {
   const { user } = useViewer()
   return (
@@ -74,7 +74,10 @@ function PageLink({ path, label }: { path: string; label: string }) {
   )
 }
 
-/** After going to another page the focus is on its heading, so that a screen reader begins there; not when the first one opens. */
+/**
+ * Moves the focus to the heading of the next page, so that a screen reader starts there. The first page keeps its
+ * focus.
+ */
 function FocusedMain({ children }: { children: React.ReactNode }) {
   const [location] = useLocation()
   const main = useRef<HTMLElement>(null)

@@ -2,7 +2,10 @@ import { useState } from 'react'
 
 type Props = { account: { handle: string; displayName?: string | null; avatarUrl?: string | null }; size: number }
 
-/** The picture of an account, or its initial where there is none or it cannot be loaded. Beside the name, so it says nothing itself. */
+/**
+ * The picture of an account, or its initial if there is no picture or it fails to load. It is decorative: the name is
+ * beside it.
+ */
 export function Avatar({ account, size }: Props) {
   const [isBroken, setBroken] = useState(false)
   const { displayName, handle, avatarUrl } = account

@@ -3,7 +3,7 @@ import { StartAddAccountDocument, StartScopeUpgradeDocument } from '../generated
 import { useViewer } from '../session/viewer.ts'
 import { useNotify } from './notice.tsx'
 
-/** What the active account needs before all is well, and the way to it. */
+/** Shows what the active account needs: to sign in again, or to allow more. */
 export function Banners() {
   const { user } = useViewer()
   const { run, isBusy } = useAction()

@@ -1,21 +1,24 @@
 import { type ReactNode, useId, useRef } from 'react'
 
 type Props = {
-  /** What the button says. */
+  /** The text of the button. */
   label: string
-  /** What a screen reader says of it, where the label alone would not tell what it is about. */
+  /** The accessible name, if the label alone does not say what the button is about. */
   description?: string
-  /** The question. */
+  /** The question in the dialog. */
   title: string
   /** What will happen. */
   children: ReactNode
-  /** What the button that does it says. */
+  /** The text of the button that confirms. */
   confirm: string
   onConfirm: () => void
   disabled?: boolean
 }
 
-/** A button for what cannot be undone: it asks first, in a dialog of the platform, which keeps the focus and gives it back. */
+/**
+ * A button for an action that cannot be undone. It asks first, in a native dialog, which traps the focus and restores
+ * it.
+ */
 export function ConfirmButton({ label, description, title, children, confirm, onConfirm, disabled }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 
-/** Copies a text, and says so. Where the browser does not let it, the text is left to be copied by hand. */
+/** Copies a text and confirms it. If the browser refuses, it asks the user to copy the text by hand. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const [outcome, setOutcome] = useState<'copied' | 'refused' | null>(null)
   async function copy() {

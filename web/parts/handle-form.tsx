@@ -3,11 +3,11 @@ import { type FormEvent, useId, useRef, useState } from 'react'
 type Props = {
   hint: string
   submit: string
-  /** Begins a flow, and gives the page of the authorization server. Rejects with what to say at the field. */
+  /** Starts a flow and returns the URL of the authorization server's page. Rejects with the message for the field. */
   onStart: (handle: string) => Promise<string>
 }
 
-/** Asks for a handle, and goes to where its account signs in. What is wrong with it is said at the field, in the place of the hint. */
+/** Asks for a handle, and goes to the page where its account signs in. An error replaces the hint of the field. */
 export function HandleForm({ hint, submit, onStart }: Props) {
   const id = useId()
   const input = useRef<HTMLInputElement>(null)

@@ -7,7 +7,7 @@ export function useTitle(title: string): void {
   }, [title])
 }
 
-/** Holds the place while it is not known yet who is signed in, so that nothing jumps when it is. */
+/** Reserves the space while it is not known who is signed in, so that the layout does not shift. */
 export function Blank() {
   return (
     <main className="centered" aria-busy="true">
@@ -18,7 +18,7 @@ export function Blank() {
   )
 }
 
-/** A card in the middle of the page, for those who are not signed in. */
+/** A card in the middle of the page, for users who are not signed in. */
 export function CenteredLayout({ title, children }: { title: string; children: ReactNode }) {
   useTitle(title)
   return (
@@ -34,7 +34,7 @@ export function CenteredLayout({ title, children }: { title: string; children: R
   )
 }
 
-/** The heading of a page, and what it is for. */
+/** The heading of a page, and what the page is for. */
 export function PageHeading({ title, children }: { title: string; children?: ReactNode }) {
   useTitle(title)
   return (
@@ -45,7 +45,7 @@ export function PageHeading({ title, children }: { title: string; children?: Rea
   )
 }
 
-/** The mark of web/public/icon.svg, here without a request of its own. */
+/** The logo of web/public/icon.svg, inline to save a request. */
 export function Logo() {
   return (
     <svg className="logo" width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">

@@ -1,23 +1,23 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from 'react'
 
-/** Something to say that belongs to no field. */
+/** A message that belongs to no field. */
 export type Notice = { tone: 'good' | 'bad'; text: string }
 
 const NoticeContext = createContext<(notice: Notice) => void>(() => {})
 
-/** Says something at the foot of the page, where it moves nothing else. */
+/** Returns a function that shows a notice at the foot of the page, where it moves nothing else. */
 export const useNotify = () => useContext(NoticeContext)
 
-/** How long good news stays, in milliseconds. Bad news stays until it is dismissed. */
-const GOOD_NEWS = 8000
+/** How long a good notice stays, in milliseconds. A bad one stays until it is dismissed. */
+const GOOD_NOTICE = 8000
 
-/** Shows one notice at a time, and reads it out. */
+/** Shows one notice at a time, and has screen readers announce it. */
 export function Notices({ first, children }: { first: Notice | null; children: ReactNode }) {
   const [notice, setNotice] = useState(first)
   const dismiss = useCallback(() => setNotice(null), [])
   useEffect(() => {
     if (notice?.tone !== 'good') return
-    const timer = setTimeout(dismiss, GOOD_NEWS)
+    const timer = setTimeout(dismiss, GOOD_NOTICE)
     return () => clearTimeout(timer)
   }, [notice, dismiss])
 
@@ -25,7 +25,7 @@ export function Notices({ first, children }: { first: Notice | null; children: R
     <NoticeContext value={setNotice}>
       {children}
       <div className="notices">
-        {/* Both regions are there from the start: a screen reader announces what changes in them. */}
+        {/* Both regions exist from the start, because a screen reader announces changes of existing regions only. */}
         <div role="status">{notice?.tone === 'good' && <Card {...notice} onDismiss={dismiss} />}</div>
         <div role="alert">{notice?.tone === 'bad' && <Card {...notice} onDismiss={dismiss} />}</div>
       </div>

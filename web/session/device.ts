@@ -1,6 +1,6 @@
 import Bowser from 'bowser'
 
-/** What a session is held by, in words, such as "Firefox on Windows". */
+/** Describes the client that holds a session, such as "Firefox on Windows". */
 export function deviceOf({ kind, userAgent }: { kind: string; userAgent?: string | null | undefined }): string {
   const fallback = kind === 'SDK' ? 'A program' : 'A browser'
   if (!userAgent) return fallback

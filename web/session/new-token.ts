@@ -1,2 +1,2 @@
-/** The secret of a developer token that was just made, until its owner has copied it. */
+/** The secret of a developer token that was just created, until the user dismisses it. */
 export type NewToken = { secret: string; dismiss: () => void } | null

@@ -1,11 +1,11 @@
-const WHOLE: Record<string, string> = {
+const SIMPLE_SCOPES: Record<string, string> = {
   atproto: 'Know which account is yours',
   'transition:generic': 'Read and write almost everything, except direct messages',
   'transition:email': 'See your email address',
   'transition:chat.bsky': 'Read and send direct messages',
 }
 
-/** What begins a granular scope, before its first parameter (atproto OAuth, "Permissions"). */
+/** The resource types of granular scopes (atproto OAuth, "Permissions"). */
 const KINDS: Record<string, (target: string) => string> = {
   repo: (target) => (target === '*' ? 'Change all your records' : `Change your ${target} records`),
   blob: () => 'Upload files',
@@ -15,8 +15,8 @@ const KINDS: Record<string, (target: string) => string> = {
   include: (target) => `The permissions that ${target} lists`,
 }
 
-/** What a scope allows, in words; the scope itself where there are none. */
+/** Returns what a scope allows, in words, or the scope itself if it is unknown. */
 export function wordsForScope(scope: string): string {
   const [, kind = '', target = '*'] = /^([a-z]+)(?::([^?]+))?/.exec(scope) ?? []
-  return WHOLE[scope] ?? KINDS[kind]?.(target) ?? scope
+  return SIMPLE_SCOPES[scope] ?? KINDS[kind]?.(target) ?? scope
 }

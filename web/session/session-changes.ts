@@ -6,10 +6,12 @@ import { SessionChangedDocument, type SessionChangeKind } from '../generated/gra
 
 type Options = {
   client: Client
-  /** Undefined while nobody is signed in: then there is nothing to be told of. */
+  /** Undefined while nobody is signed in: then there is nothing to listen to. */
   sessionId: string | undefined
   onChange: (kind: SessionChangeKind) => void
-  /** Something may have been missed: the tab was out of view, or the session ended before it could listen. */
+  /**
+   * Called when a change may have been missed: the tab was out of view, or the session ended before it could listen.
+   */
   onReturn: () => void
 }
 
@@ -17,8 +19,9 @@ const FIRST_RETRY = 1000
 const LONGEST_RETRY = 60_000
 
 /**
- * Listens to what happens to the session group in other tabs. Only while this tab is in view: browsers open six connections to a server
- * over HTTP/1.1, and a listener in each of many tabs would leave none to ask with. A tab that comes into view looks by itself.
+ * Listens to changes of the session group in other tabs, only while this tab is in view. Browsers open six connections
+ * to a server over HTTP/1.1, so listeners in many tabs would leave none for queries. A tab that comes into view queries
+ * by itself.
  */
 export function useSessionChanges({ client, sessionId, onChange, onReturn }: Options): void {
   const isVisible = useSyncExternalStore(onVisibilityChange, () => document.visibilityState === 'visible')
@@ -28,14 +31,14 @@ export function useSessionChanges({ client, sessionId, onChange, onReturn }: Opt
   }, [client, sessionId, isVisible, onChange, onReturn])
 
   useEffect(() => {
-    const look = () => document.visibilityState === 'visible' && onReturn()
-    document.addEventListener('visibilitychange', look)
-    addEventListener('focus', look)
-    addEventListener('online', look)
+    const returnIfVisible = () => document.visibilityState === 'visible' && onReturn()
+    document.addEventListener('visibilitychange', returnIfVisible)
+    addEventListener('focus', returnIfVisible)
+    addEventListener('online', returnIfVisible)
     return () => {
-      document.removeEventListener('visibilitychange', look)
-      removeEventListener('focus', look)
-      removeEventListener('online', look)
+      document.removeEventListener('visibilitychange', returnIfVisible)
+      removeEventListener('focus', returnIfVisible)
+      removeEventListener('online', returnIfVisible)
     }
   }, [onReturn])
 }
@@ -45,7 +48,7 @@ function onVisibilityChange(notify: () => void): () => void {
   return () => document.removeEventListener('visibilitychange', notify)
 }
 
-/** Subscribes, and again whenever the stream ends: a gateway restarts, a proxy loses patience. */
+/** Subscribes, and subscribes again whenever the stream ends: a gateway restarts, or a proxy times out. */
 function listen({ client, onChange, onReturn }: Pick<Options, 'client' | 'onChange' | 'onReturn'>): () => void {
   let isOver = false
   let retry = FIRST_RETRY

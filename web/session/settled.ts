@@ -3,14 +3,18 @@ import type { CurrentUserPartsFragment, SessionChangeKind } from '../generated/g
 type User = CurrentUserPartsFragment | null
 
 /**
- * Whether an answer is from after a change that another tab made. The news of it can be faster than the answer that gives this browser the
- * new cookie; with the old one the gateway goes on answering for a moment, as the account that is not the active one any more, or as nobody.
+ * Whether a response is from after a change that another tab made. The event can arrive before the response that sets
+ * the new cookie in this browser. With the old cookie the gateway still responds for a moment, as the previous account
+ * or as nobody.
  */
 export function isSettled(user: User): boolean {
   return user?.linkedAccounts.some(({ did, isActive }) => isActive && did === user.did) ?? false
 }
 
-/** Whether to show an answer already. That one is signed out shows at once; should somebody else be signed in instead, the next look finds out. */
+/**
+ * Whether to show a response at once. Signing out shows at once; if another account is active instead, the next query
+ * finds it.
+ */
 export function mayBeShown(user: User, change: SessionChangeKind | null): boolean {
   return isSettled(user) || (user === null && change === 'SIGNED_OUT')
 }

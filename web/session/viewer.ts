@@ -1,14 +1,14 @@
 import { createContext, useContext } from 'react'
 import type { CurrentUserPartsFragment } from '../generated/graphql.ts'
 
-/** The account that this page acts as, and how to have it asked again after a change. */
+/** The account that this page acts as, and a function that queries it again after a change. */
 export type Viewer = { user: CurrentUserPartsFragment; refresh: () => Promise<void> }
 
 export const ViewerContext = createContext<Viewer | null>(null)
 
-/** For what is shown to signed-in people alone. */
+/** Returns the viewer. For components that only signed-in users see. */
 export function useViewer(): Viewer {
   const viewer = useContext(ViewerContext)
-  if (viewer === null) throw new TypeError('useViewer is for pages that signed-in people see')
+  if (viewer === null) throw new TypeError('useViewer is for pages of signed-in users')
   return viewer
 }

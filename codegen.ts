@@ -1,8 +1,8 @@
 import type { CodegenConfig } from '@graphql-codegen/cli'
 
 /**
- * Typed operations (`npm run generate`): web/generated/ from web/operations/, as TypedDocumentNodes, which urql and Apollo both take.
- * The portal, the examples and the tests use them; docs/clients.md tells how another frontend does.
+ * Typed operations (`npm run generate`): web/generated/ from web/operations/, as TypedDocumentNodes for urql and Apollo
+ * Client. The portal, the examples and the tests use them. docs/clients.md says how another frontend does.
  */
 const config: CodegenConfig = {
   schema: 'schema.graphql',

@@ -1,7 +1,8 @@
 import { defineConfig } from 'prisma/config'
 
-// The generated client needs no engine, but `prisma generate` looks for one and downloads it when it finds none.
-// Any existing executable satisfies the look-up, so that generating works offline. https://pris.ly/d/prisma-config
+// The generated client needs no engine, but `prisma generate` looks for one and downloads it if there is none. Any
+// existing executable satisfies this check, so `prisma generate` works offline. https://pris.ly/d/prisma-config
+
 process.env.PRISMA_SCHEMA_ENGINE_BINARY ??= process.execPath
 
 export default defineConfig({

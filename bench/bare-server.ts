@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import SchemaBuilder from '@pothos/core'
 import { createYoga } from 'graphql-yoga'
 
-// The yardstick: graphql-yoga and Pothos over node:http, answering the benchmark's query from a constant. No cookie, no store.
-// The gateway's plugins widen Pothos's global types: their options would be asked for here, where they are not loaded.
+// The baseline: graphql-yoga and Pothos over node:http, which answer the benchmark's query from a constant. No cookie,
+// no store. The gateway's plugins extend Pothos's global types, which then require options of plugins that are not
+// loaded here.
 const options = { defaultFieldNullability: false } as never
 const builder = new SchemaBuilder<{ DefaultFieldNullability: false }>(options)
 const user = JSON.parse(process.env.BENCH_ANSWER ?? '{}') as {

@@ -7,8 +7,9 @@ import { createFreshDatabase } from '../test/support/fresh-database.ts'
 import { findServices, REDIS_URL } from '../test/support/services.ts'
 import { writeSignedInSession } from './signed-in-session.ts'
 
-// What a `currentUser` with a valid cookie costs against bare graphql-yoga and Pothos answering the same object. Both servers in a
-// process of their own, measured in turn in one run, so that what else the machine does falls on both: the ratio is what counts.
+// Compares `currentUser` with a valid cookie to bare graphql-yoga and Pothos returning the same object. Each server has
+// a process of its own, and both are measured in turn in one run, so that other load on the machine affects both. The
+// ratio is what counts.
 const QUERY = 'query { currentUser { did handle pdsUrl grantedScopes session { kind } } }'
 const ROUNDS = 5
 const SECONDS = 3
@@ -22,7 +23,7 @@ async function startServer(
 ): Promise<Server> {
   const child = fork(new URL(file, import.meta.url), {
     env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
-    // The gateway's log is written, as it is in production, but to nowhere.
+    // The gateway writes its log as in production, but to /dev/null.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
@@ -52,7 +53,7 @@ async function measure(server: Server, seconds: number): Promise<number> {
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-const say = (line: string) => void process.stdout.write(`${line}\n`)
+const print = (line: string) => void process.stdout.write(`${line}\n`)
 
 const services = await findServices()
 if (!services.postgres || !services.redis) {
@@ -87,11 +88,11 @@ try {
   }
   for (const { name, rates } of [bare, gateway]) {
     const spread = `${Math.round(Math.min(...rates))}–${Math.round(Math.max(...rates))}`
-    say(`${name.padEnd(28)} ${String(Math.round(median(rates))).padStart(7)} requests/s  (${spread})`)
+    print(`${name.padEnd(28)} ${String(Math.round(median(rates))).padStart(7)} requests/s  (${spread})`)
   }
   const ratios = bare.rates.map((rate, round) => (gateway.rates[round] ?? Number.NaN) / rate)
-  say(`\ncurrentUser with a cookie runs at ${median(ratios).toFixed(2)} of the bare server's rate`)
-  say(`(${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s each in turn, PostgreSQL and Redis)`)
+  print(`\ncurrentUser with a cookie runs at ${median(ratios).toFixed(2)} of the bare server's rate`)
+  print(`(${CONNECTIONS} connections, ${ROUNDS} rounds of ${SECONDS} s each in turn, PostgreSQL and Redis)`)
 } finally {
   for (const server of [bare, gateway]) server.process.kill('SIGTERM')
   await Promise.all([bare, gateway].map((server) => server.process.exitCode ?? once(server.process, 'exit')))

@@ -6,7 +6,7 @@ import { freePort } from '../src/sandbox/network.ts'
 import { openDatabase } from '../src/store/sql/database.ts'
 import { chromiumPath, launchChromium } from '../test/support/chromium.ts'
 
-// What a newcomer waits for: the portal, from nothing in the cache to the sign-in form, in Chromium.
+// Measures what a new user waits for: the portal in Chromium, from an empty cache to the sign-in form.
 const LOADS = 15
 
 type Load = { requests: number; bytes: number; scriptBytes: number; firstPaint: number; form: number; shift: number }
@@ -24,7 +24,7 @@ async function load(browser: Browser, url: string): Promise<Load> {
   return measured
 }
 
-/** Runs in the page, before anything of it. */
+/** Runs in the page, before its own scripts. */
 function watchPage(): void {
   const seen = Object.assign(window, { form: 0, shift: 0 })
   new PerformanceObserver((list) => {
@@ -57,7 +57,7 @@ function readPage(): Load {
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-const say = (line: string) => void process.stdout.write(`${line}\n`)
+const print = (line: string) => void process.stdout.write(`${line}\n`)
 
 const executable = chromiumPath()
 if (executable === null) {
@@ -77,11 +77,11 @@ await app.close()
 await database.close()
 
 const of = (name: keyof Load) => median(loads.map((each) => each[name]))
-say(`requests                     ${of('requests')}`)
-say(
+print(`requests                     ${of('requests')}`)
+print(
   `transferred                  ${(of('bytes') / 1000).toFixed(1)} kB, of which script ${(of('scriptBytes') / 1000).toFixed(1)} kB`,
 )
-say(`first contentful paint       ${of('firstPaint').toFixed(0)} ms`)
-say(`sign-in form                 ${of('form').toFixed(0)} ms`)
-say(`cumulative layout shift      ${of('shift')}`)
-say(`(medians of ${LOADS} loads, each with nothing in the cache)`)
+print(`first contentful paint       ${of('firstPaint').toFixed(0)} ms`)
+print(`sign-in form                 ${of('form').toFixed(0)} ms`)
+print(`cumulative layout shift      ${of('shift')}`)
+print(`(medians of ${LOADS} loads, each with an empty cache)`)

@@ -4,7 +4,8 @@ import { formatSessionToken, hashSecret } from '../src/sessions/token.ts'
 import type { PrismaClient } from '../src/store/sql/generated/client.ts'
 
 /**
- * A session as a completed sign-in leaves it, written straight into the tables: the benchmark is about what comes after.
+ * Writes a session as a completed sign-in leaves it, directly into the tables.
+
  * @returns its session token
  */
 export async function writeSignedInSession(db: PrismaClient): Promise<string> {

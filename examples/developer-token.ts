@@ -1,9 +1,10 @@
-// Gets a developer token from a terminal, and uses it. Run it beside a sandbox (npm run sandbox):
+// Creates a developer token from a terminal, and uses it. Run it beside a sandbox (npm run sandbox):
 //
 //   node examples/developer-token.ts alice.test [http://127.0.0.1:4000]
 //
-// It has no cookies. So it binds each flow to itself by a challenge, listens on a loopback address for the flow's return
-// (RFC 8252 §7.3), and trades what arrives there, with the verifier that only it knows, for a token.
+// It has no cookies. So it binds each flow to itself by a challenge, and listens on a loopback address to which the
+// flow returns (RFC 8252 §7.3). There it receives an exchange token, and trades it for a session token with the
+// verifier that only it knows.
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -17,8 +18,8 @@ if (handle === undefined) {
 }
 
 const sessionToken = await signIn(handle)
-const developerToken = await makeDeveloperToken(sessionToken)
-// The session was needed to ask for the token; the token lives on without it.
+const developerToken = await createDeveloperToken(sessionToken)
+// The developer token does not need the session any longer.
 await graphql('mutation { logout { switchedTo { did } } }', {}, sessionToken)
 process.stdout.write(`Your developer token, which is not shown again:\n${developerToken}\n`)
 
@@ -29,7 +30,7 @@ const me = await graphql<{ currentUser: { handle: string; did: string } }>(
 )
 process.stdout.write(`It acts as ${me.currentUser.handle} (${me.currentUser.did}).\n`)
 
-/** Signs in, for a session of this program's own. */
+/** Signs in, and returns the token of a session of this program. */
 async function signIn(account: string): Promise<string> {
   return runFlow(async ({ challenge, returnTo }) => {
     const query = new URLSearchParams({ handle: account, exchange_challenge: challenge, return_to: returnTo })
@@ -40,8 +41,8 @@ async function signIn(account: string): Promise<string> {
   })
 }
 
-/** Has a developer token made, which is authorized once more at the account's own server. */
-async function makeDeveloperToken(token: string): Promise<string> {
+/** Creates a developer token. The account's own server asks for an authorization of its own. */
+async function createDeveloperToken(token: string): Promise<string> {
   return runFlow(async ({ challenge, returnTo }) => {
     const input = { name: 'example', exchangeChallenge: challenge, returnTo }
     const started = await graphql<{ startDeveloperToken: { authUrl: string } }>(
@@ -55,15 +56,17 @@ async function makeDeveloperToken(token: string): Promise<string> {
 
 type Binding = { challenge: string; returnTo: string }
 
-/** Begins a flow, sends the user's browser through it, and trades what comes back for a token. */
-async function runFlow(begin: (binding: Binding) => Promise<string>): Promise<string> {
+/**
+ * Starts a flow, sends the user's browser through it, and trades the exchange token that returns for a session token.
+ */
+async function runFlow(start: (binding: Binding) => Promise<string>): Promise<string> {
   const verifier = randomBytes(32).toString('base64url')
   const challenge = createHash('sha256').update(verifier).digest('base64url')
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const returnTo = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   try {
-    openBrowser(await begin({ challenge, returnTo }))
+    openBrowser(await start({ challenge, returnTo }))
     const exchangeToken = await nextExchangeToken(server, returnTo)
     const exchanged = await graphql<{ exchangeToken: { sessionToken: string } }>(
       'mutation ($input: ExchangeTokenInput!) { exchangeToken(input: $input) { sessionToken } }',
@@ -76,7 +79,7 @@ async function runFlow(begin: (binding: Binding) => Promise<string>): Promise<st
   }
 }
 
-/** Waits for the browser to come back. Whatever else asks, such as for an icon, is told that there is nothing. */
+/** Waits for the browser to return. Responds 404 to other requests, such as one for an icon. */
 async function nextExchangeToken(server: ReturnType<typeof createServer>, returnTo: string): Promise<string> {
   for (;;) {
     const [request, response] = await once(server, 'request')
@@ -103,9 +106,9 @@ async function graphql<T>(query: string, variables: object, token?: string): Pro
   return data
 }
 
-/** Opens the user's browser where there is one, and says where to go in any case. */
+/** Opens the user's browser if there is one, and prints the URL in any case. */
 function openBrowser(url: string): void {
-  process.stdout.write(`Open this in your browser, if it does not open by itself:\n${url}\n`)
+  process.stdout.write(`Open this URL in your browser, if it does not open by itself:\n${url}\n`)
   const opener = process.platform === 'darwin' ? 'open' : 'xdg-open'
   spawn(opener, [url], { stdio: 'ignore', detached: true })
     .on('error', () => undefined)

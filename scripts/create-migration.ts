@@ -4,7 +4,8 @@ import { migrationList, NO_FILTERS, readMigrations } from '../src/store/sql/migr
 import { createPGliteAdapter } from '../src/store/sql/pglite-adapter.ts'
 import { withSchemaEngine } from '../src/store/sql/schema-engine.ts'
 
-// Writes the step from the existing migrations to prisma/schema.prisma as a new migration. Nothing but memory is touched to find it.
+// Writes the difference between the existing migrations and prisma/schema.prisma as a new migration. Compares in
+// memory.
 const [name] = process.argv.slice(2)
 if (name === undefined || !/^[a-z0-9_]+$/.test(name)) {
   process.stderr.write('Usage: npm run migration -- name_in_snake_case\n')
@@ -27,7 +28,7 @@ const { stdout: script } = await withSchemaEngine({ adapter: createPGliteAdapter
 await pglite.close()
 
 if (script === null || script.includes('This is an empty migration')) {
-  process.stdout.write('schema.prisma and the migrations agree: there is nothing to migrate.\n')
+  process.stdout.write('schema.prisma and the migrations agree. There is nothing to migrate.\n')
 } else {
   const timestamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
   const directory = new URL(`${timestamp}_${name}/`, folder)

@@ -9,7 +9,7 @@ import { startNetwork } from '../src/sandbox/network.ts'
 import { gatewayEnvironment, sandboxSettings } from '../src/sandbox/settings.ts'
 import { allowOnPds, chromiumPath, launchChromium, signInOnPds } from '../test/support/chromium.ts'
 
-// Takes the pictures of docs/screenshots/ from the real thing: a sandbox of its own, signed in to through the PDS's pages.
+// Takes the screenshots in docs/screenshots/: starts a sandbox of its own, and signs in through the PDS's pages.
 const OUT = new URL('../docs/screenshots/', import.meta.url).pathname
 const DESK = { width: 1000, height: 660 }
 const PHONE = { width: 390, height: 780 }
@@ -65,7 +65,7 @@ async function signIn(page: Page, handle: string, submit: string): Promise<void>
   await authorize(page)
 }
 
-/** Goes through the PDS's pages and back, and takes the notice off that would cover something. */
+/** Goes through the PDS's pages and back, and dismisses the notice, which would cover something. */
 async function authorize(page: Page): Promise<void> {
   await page.waitForURL(`${network.pdsUrl}/**`)
   await signInOnPds(page, SANDBOX_PASSWORD)
@@ -76,7 +76,7 @@ async function authorize(page: Page): Promise<void> {
 
 async function take(page: Page, name: string): Promise<void> {
   await page.mouse.move(0, 0)
-  // Lists and pictures are there, and colours have changed.
+  // Lists and images have loaded, and transitions of colours have ended.
   await page.waitForTimeout(700)
   await page.screenshot({ path: join(OUT, `${name}.png`) })
   process.stdout.write(`docs/screenshots/${name}.png\n`)

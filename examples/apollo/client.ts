@@ -9,7 +9,7 @@ type Options = {
   onScopeUpgradeRequired: (missingScopes: string[]) => void
 }
 
-/** An Apollo Client of the gateway. The session is the browser's HttpOnly cookie; no script sees it. */
+/** Creates an Apollo Client of the gateway. The session is an HttpOnly cookie, which no script can read. */
 export function createGatewayClient({ gatewayUrl, onUnauthenticated, onScopeUpgradeRequired }: Options): ApolloClient {
   const errors = new ErrorLink(({ error }) => {
     if (!CombinedGraphQLErrors.is(error)) return
@@ -18,12 +18,12 @@ export function createGatewayClient({ gatewayUrl, onUnauthenticated, onScopeUpgr
       if (extensions?.code === 'SCOPE_UPGRADE_REQUIRED') onScopeUpgradeRequired(extensions.missingScopes as string[])
     }
   })
-  // Without `credentials` the browser neither sends the cookie to another origin nor takes one from it.
+  // Without `credentials` the browser neither sends cookies to another origin nor accepts them from it.
   const http = new HttpLink({ uri: `${gatewayUrl}/graphql`, credentials: 'include' })
   return new ApolloClient({ link: ApolloLink.from([errors, http]), cache: new InMemoryCache() })
 }
 
-/** What to say of an error to people. The gateway's own messages are written for them. */
+/** Returns a message for people. The gateway's own messages are written for them. */
 export function problemOf(error: unknown): string {
   const message = CombinedGraphQLErrors.is(error) ? error.errors[0]?.message : undefined
   return message ?? 'The gateway cannot be reached. Try again.'

@@ -4,13 +4,13 @@ import { SessionChangedDocument, type SessionChangedSubscription } from '../../w
 import { startFrontend } from '../frontend/frontend.ts'
 import { createGatewayClient, problemOf } from './client.ts'
 
-// Before anything else: an exchange token in the address bar is for nobody but the exchange.
+// Before anything else runs: nothing but the exchange may read an exchange token from the address bar.
 const outcome = takeOutcome()
 const gatewayUrl = import.meta.env.VITE_GATEWAY_URL
 
 const client = createGatewayClient({
   gatewayUrl,
-  onUnauthenticated: () => frontend.look(),
+  onUnauthenticated: () => frontend.refresh(),
   onScopeUpgradeRequired: (missingScopes) => frontend.upgrade(missingScopes),
 })
 
@@ -20,19 +20,19 @@ const frontend = startFrontend({
   api: {
     query: async (query, variables, fetchPolicy) => dataOf(await client.query({ query, variables, fetchPolicy })),
     mutate: async (mutation, variables) => dataOf(await client.mutate({ mutation, variables })),
-    // In a page whose components watch queries, `resetStore`, which asks them again.
+    // In a page whose components watch queries, call `resetStore`, which refetches them.
     forget: async () => void (await client.clearStore()),
     listen(onChange) {
-      // Apollo's links do not know server-sent events; the browser does.
+      // Apollo's links do not support server-sent events; the browser does.
       const query = new URLSearchParams({ query: print(SessionChangedDocument) })
       const stream = new EventSource(`${gatewayUrl}/graphql?${query}`, { withCredentials: true })
       stream.addEventListener('next', (event) => {
         const { data } = JSON.parse(event.data) as { data?: SessionChangedSubscription | null }
-        // No data: the session ended before it could be listened to, and the error link does not see what comes here.
+        // Without data, the session ended before the stream began. The error link does not see this stream.
         if (data) onChange(data.sessionChanged.kind)
-        else frontend.look()
+        else frontend.refresh()
       })
-      // Or it would connect again, as a session that has ended.
+      // Otherwise the browser reconnects, with a session that has ended.
       stream.addEventListener('complete', () => stream.close())
       return () => stream.close()
     },
@@ -40,7 +40,7 @@ const frontend = startFrontend({
   },
 })
 
-/** With Apollo's default `errorPolicy` there is data wherever it does not reject; its types allow for the others. */
+/** With Apollo's default `errorPolicy` there is always data, or a rejection. Its types allow for the other policies. */
 function dataOf<Data>({ data }: { data: Data | undefined }): Data {
   return data as Data
 }

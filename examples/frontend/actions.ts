@@ -11,22 +11,22 @@ import type { Session } from './session.ts'
 
 type Parts = { api: Api; session: Session; page: Page }
 
-/** What the buttons of the page do. Each rejects when the gateway refuses. */
+/** Creates the actions of the page's buttons. Each rejects when the gateway refuses. */
 export function createActions({ api, session, page }: Parts) {
   return {
     async listTokens(): Promise<void> {
-      const asker = session.id()
+      const sessionId = session.id()
       const { developerTokens } = await api.query(DeveloperTokensDocument, {}, 'cache-first')
-      if (session.id() === asker) page.showDeveloperTokens(developerTokens)
+      if (session.id() === sessionId) page.showDeveloperTokens(developerTokens)
     },
 
-    /** Goes to the account's own server, which asks whether there may be a token. */
+    /** Goes to the account's own server, which asks for permission to create a token. */
     async makeToken(): Promise<void> {
       const input = { name: document.title, returnTo: location.pathname }
       location.assign((await api.mutate(StartDeveloperTokenDocument, { input })).startDeveloperToken.authUrl)
     },
 
-    /** Goes to the account's own server, which asks whether the app may do more. */
+    /** Goes to the account's own server, which asks for the additional permissions. */
     async upgrade(scopes: string[]): Promise<void> {
       const input = { scopes, returnTo: location.pathname }
       location.assign((await api.mutate(StartScopeUpgradeDocument, { input })).startScopeUpgrade.authUrl)
@@ -34,12 +34,12 @@ export function createActions({ api, session, page }: Parts) {
 
     async switchTo(targetDid: string): Promise<void> {
       await api.mutate(SwitchAccountDocument, { input: { targetDid } })
-      await session.renew()
+      await session.reload()
     },
 
     async signOut(): Promise<void> {
       await api.mutate(LogoutDocument, {})
-      await session.renew()
+      await session.reload()
     },
   }
 }

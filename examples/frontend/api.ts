@@ -1,9 +1,9 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import type { SessionChangeKind } from '../../web/generated/graphql.ts'
 
-/** What this frontend asks of a GraphQL client, whichever it is. Queries and mutations reject with the client's own errors. */
+/** What this frontend needs of a GraphQL client. Queries and mutations reject with the client's own errors. */
 export type Api = {
-  /** From the client's cache where it can, or never. Both clients call these policies by the same names. */
+  /** Reads from the client's cache if possible, or never. Both clients use the same names for these policies. */
   query<Data, Variables extends Record<string, unknown>>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
@@ -15,12 +15,12 @@ export type Api = {
     variables: Variables,
   ): Promise<Data>
 
-  /** Empties the cache: from here on somebody else may be signed in. */
+  /** Empties the cache, because another account may be signed in from now on. */
   forget(): Promise<void>
 
-  /** Tells what happens to the session in other tabs, until the function that it gives is called. */
+  /** Calls `onChange` for each change that another tab makes. Call the returned function to stop. */
   listen(onChange: (kind: SessionChangeKind) => void): () => void
 
-  /** What to say of an error to people. */
+  /** Returns a message for people. */
   problemOf(error: unknown): string
 }

@@ -3,10 +3,12 @@ import { wordsForRefusal, wordsForSuccess } from '../../web/flows/words.ts'
 import { ExchangeTokenDocument } from '../../web/generated/graphql.ts'
 import type { Api } from './api.ts'
 
-/** What to say of the flow that led here, and the developer token that it made, which is shown this once. */
+/** A notice about the flow that led here, and the developer token that the flow created, which is shown once. */
 export type Arrival = { notice: string; developerToken: string | null }
 
-/** Trades the exchange token, if a flow came back with one, for the session: the answer sets the cookie. Never rejects. */
+/**
+ * Trades the exchange token, if a flow returned with one, for the session. The response sets the cookie. Never rejects.
+ */
 export async function arrive(api: Api, outcome: Outcome): Promise<Arrival | null> {
   if (outcome === null) return null
   const { kind } = outcome

@@ -7,20 +7,20 @@ import { followSession } from './session.ts'
 
 type Options = {
   gatewayUrl: string
-  /** What the address bar said of a flow that came back. */
+  /** The outcome that a flow returned with, read from the address bar. */
   outcome: Outcome
   api: Api
 }
 
-/** What the page does when the gateway refuses something. */
+/** What a client calls when the gateway refuses something. */
 export type Frontend = {
-  /** Shows who is signed in now. */
-  look(): void
-  /** Goes to the account's own server, to be allowed more. */
+  /** Queries and shows who is signed in now. */
+  refresh(): void
+  /** Goes to the account's own server to request the missing scopes. */
   upgrade(missingScopes: string[]): void
 }
 
-/** A whole frontend of the gateway, on any GraphQL client. */
+/** Starts a whole frontend of the gateway, on any GraphQL client. */
 export function startFrontend({ gatewayUrl, outcome, api }: Options): Frontend {
   const page = createPage({
     gatewayUrl,
@@ -32,25 +32,28 @@ export function startFrontend({ gatewayUrl, outcome, api }: Options): Frontend {
   const session = followSession({ api, page })
   const actions = createActions({ api, session, page })
 
-  async function begin(): Promise<void> {
+  async function start(): Promise<void> {
     const arrival = await arrive(api, outcome)
-    await session.renew()
+    await session.reload()
     if (arrival === null) return
     page.say(arrival.notice)
     if (arrival.developerToken !== null) page.showDeveloperToken(arrival.developerToken)
   }
 
-  /** Does what a button says, and says what went wrong; unless it was pressed by somebody who is not signed in any more. */
+  /**
+   * Runs the action of a button and shows its error, unless another session has taken the place of the one that started
+   * it.
+   */
   async function act(action: () => Promise<void>): Promise<void> {
-    const asker = session.id()
+    const sessionId = session.id()
     page.say('')
     try {
       await action()
     } catch (error) {
-      if (session.id() === asker) page.say(api.problemOf(error))
+      if (session.id() === sessionId) page.say(api.problemOf(error))
     }
   }
 
-  begin()
-  return { look: () => session.look(), upgrade: (missingScopes) => act(() => actions.upgrade(missingScopes)) }
+  start()
+  return { refresh: () => session.refresh(), upgrade: (missingScopes) => act(() => actions.upgrade(missingScopes)) }
 }

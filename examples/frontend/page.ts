@@ -10,14 +10,14 @@ type Options = {
   onSignOut: () => void
 }
 
-/** What can be shown on the page. */
+/** The page of the frontend. */
 export type Page = {
   say(text: string): void
   showUser(user: User): void
   showDeveloperTokens(tokens: DeveloperTokensQuery['developerTokens']): void
   /** The secret of a developer token. */
   showDeveloperToken(secret: string): void
-  /** Takes away what belongs to one account. */
+  /** Removes what belongs to one account. */
   clear(): void
 }
 
@@ -25,7 +25,7 @@ export type Page = {
 export function createPage({ gatewayUrl, onListTokens, onMakeToken, onSwitch, onSignOut }: Options): Page {
   document.body.innerHTML = markup
   const signIn = find('sign-in', HTMLFormElement)
-  // A form is all that it takes: the browser goes to the gateway, which sends it to the account's own server.
+  // A form is enough: the browser goes to the gateway, which sends it to the account's own server.
   signIn.action = `${gatewayUrl}/auth/start`
   find('return-to', HTMLInputElement).value = location.pathname
   find('list-tokens').onclick = onListTokens

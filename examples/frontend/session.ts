@@ -7,38 +7,41 @@ import { isSettled, mayBeShown } from '../../web/session/settled.ts'
 import type { Api } from './api.ts'
 import type { Page } from './page.ts'
 
-/** Who is signed in, or nobody. */
+/** The account that is signed in, or null. */
 export type User = CurrentUserPartsFragment | null
 
-/** The session as this page knows it. */
+/** The session that this page shows. */
 export type Session = {
   /** The id of the session that the page shows; undefined while nobody is signed in. */
   id(): string | undefined
-  /** Asks who is signed in, and shows it. Says so when there is no answer; what was known stays on the page then. */
-  look(): Promise<void>
-  /** The same after a change made here: what is known, and what is still being asked, is of before it. */
-  renew(): Promise<void>
+  /** Queries who is signed in, and shows it. If that fails, shows the error and keeps what is on the page. */
+  refresh(): Promise<void>
+  /** Does the same after a change made here, and first drops what was cached or queried before the change. */
+  reload(): Promise<void>
 }
 
-/** After a change in another tab, when to ask until this browser has the cookie that belongs to it; in milliseconds. */
-const WAITS = [0, 150, 500, 1500]
+/**
+ * The delays before each query, in milliseconds, until this browser has the cookie that belongs to a change in another
+ * tab.
+ */
+const DELAYS = [0, 150, 500, 1500]
 
-/** Keeps the page true to the session: at each look, after changes in other tabs, and when it comes back into view. */
+/** Keeps the page in step with the session: after changes in other tabs, and when the page comes back into view. */
 export function followSession({ api, page }: { api: Api; page: Page }): Session {
   let id: string | undefined
   let latest = 0
   let stopListening = () => {}
 
-  async function look(change: SessionChangeKind | null = null): Promise<void> {
-    const turn = ++latest
+  async function refresh(change: SessionChangeKind | null = null): Promise<void> {
+    const attempt = ++latest
     try {
-      for await (const { user, isFinal } of answers(api, change)) {
-        // A later look knows better.
-        if (turn !== latest) return
+      for await (const { user, isFinal } of queryUntilSettled(api, change)) {
+        // A later refresh is under way.
+        if (attempt !== latest) return
         if (isFinal || mayBeShown(user, change)) await show(user)
       }
     } catch (error) {
-      if (turn === latest) page.say(api.problemOf(error))
+      if (attempt === latest) page.say(api.problemOf(error))
     }
   }
 
@@ -46,7 +49,7 @@ export function followSession({ api, page }: { api: Api; page: Page }): Session 
     const isSame = user?.session.id === id
     id = user?.session.id
     if (!isSame) {
-      // Nothing that was asked as one account is ever shown to another.
+      // No response to one account is ever shown to another.
       page.clear()
       await api.forget()
       listen()
@@ -54,39 +57,45 @@ export function followSession({ api, page }: { api: Api; page: Page }): Session 
     page.showUser(user)
   }
 
-  /** Clients give the answer of a like question that is on its way, which may be from before the change; so that is forgotten first. */
-  async function renew(change: SessionChangeKind | null = null): Promise<void> {
+  /** Clients share the response of an equal query in flight, which may predate the change. So this forgets it first. */
+  async function reload(change: SessionChangeKind | null = null): Promise<void> {
     latest++
     await api.forget()
-    await look(change)
+    await refresh(change)
   }
 
-  /** Only while in view: over HTTP/1.1 browsers open six connections to a server, and tabs out of view would take them all. */
+  /**
+   * Listens only while in view: over HTTP/1.1 browsers open six connections to a server, and hidden tabs would use them
+   * up.
+   */
   function listen(): void {
     stopListening()
-    stopListening = id !== undefined && isInView() ? api.listen(renew) : () => {}
+    stopListening = id !== undefined && isInView() ? api.listen(reload) : () => {}
   }
 
-  /** Listens again too: a stream ends when the gateway restarts. */
+  /** Also listens again, because a stream ends when the gateway restarts. */
   function onReturn(): void {
     listen()
-    if (isInView()) look()
+    if (isInView()) refresh()
   }
   document.addEventListener('visibilitychange', onReturn)
   addEventListener('focus', onReturn)
 
-  return { id: () => id, look: () => look(), renew: () => renew() }
+  return { id: () => id, refresh: () => refresh(), reload: () => reload() }
 }
 
 const isInView = () => document.visibilityState === 'visible'
 
-/** Who is signed in: asked once or, after a change elsewhere, until the answer is settled. */
-async function* answers(api: Api, change: SessionChangeKind | null): AsyncGenerator<{ user: User; isFinal: boolean }> {
-  for (const [index, wait] of WAITS.entries()) {
-    await new Promise((resolve) => setTimeout(resolve, wait))
+/** Queries who is signed in: once or, after a change in another tab, until the result is settled. */
+async function* queryUntilSettled(
+  api: Api,
+  change: SessionChangeKind | null,
+): AsyncGenerator<{ user: User; isFinal: boolean }> {
+  for (const [index, delay] of DELAYS.entries()) {
+    await new Promise((resolve) => setTimeout(resolve, delay))
     const { currentUser: user } = await api.query(CurrentUserDocument, {}, 'network-only')
     const isNobody = user === null && change === null
-    const isFinal = isSettled(user) || isNobody || index === WAITS.length - 1
+    const isFinal = isSettled(user) || isNobody || index === DELAYS.length - 1
     yield { user, isFinal }
     if (isFinal) return
   }

@@ -8,7 +8,7 @@ type Options = {
   onScopeUpgradeRequired: (missingScopes: string[]) => void
 }
 
-/** A urql client of the gateway. The session is the browser's HttpOnly cookie; no script sees it. */
+/** Creates a urql client of the gateway. The session is an HttpOnly cookie, which no script can read. */
 export function createGatewayClient({ gatewayUrl, onUnauthenticated, onScopeUpgradeRequired }: Options): Client {
   const errors = mapExchange({
     onError({ graphQLErrors }) {
@@ -20,15 +20,15 @@ export function createGatewayClient({ gatewayUrl, onUnauthenticated, onScopeUpgr
   })
   return new Client({
     url: `${gatewayUrl}/graphql`,
-    // Without `credentials` the browser neither sends the cookie to another origin nor takes one from it.
+    // Without `credentials` the browser neither sends cookies to another origin nor accepts them from it.
     fetchOptions: { credentials: 'include' },
-    // `sessionChanged` comes as server-sent events, which urql reads by itself.
+    // `sessionChanged` is delivered as server-sent events, which urql reads natively.
     fetchSubscriptions: true,
     exchanges: [cacheExchange, errors, fetchExchange],
   })
 }
 
-/** What to say of an error to people. The gateway's own messages are written for them. */
+/** Returns a message for people. The gateway's own messages are written for them. */
 export function problemOf(error: unknown): string {
   const message = error instanceof CombinedError ? error.graphQLErrors[0]?.message : undefined
   return message ?? 'The gateway cannot be reached. Try again.'

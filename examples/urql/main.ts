@@ -4,14 +4,14 @@ import { SessionChangedDocument } from '../../web/generated/graphql.ts'
 import { startFrontend } from '../frontend/frontend.ts'
 import { createGatewayClient, problemOf } from './client.ts'
 
-// Before anything else: an exchange token in the address bar is for nobody but the exchange.
+// Before anything else runs: nothing but the exchange may read an exchange token from the address bar.
 const outcome = takeOutcome()
 const gatewayUrl = import.meta.env.VITE_GATEWAY_URL
 
 const connect = () =>
   createGatewayClient({
     gatewayUrl,
-    onUnauthenticated: () => frontend.look(),
+    onUnauthenticated: () => frontend.refresh(),
     onScopeUpgradeRequired: (missingScopes) => frontend.upgrade(missingScopes),
   })
 let client = connect()
@@ -22,7 +22,8 @@ const frontend = startFrontend({
   api: {
     query: async (query, variables, requestPolicy) => dataOf(await client.query(query, variables, { requestPolicy })),
     mutate: async (mutation, variables) => dataOf(await client.mutation(mutation, variables)),
-    // urql's cache cannot be emptied; a new client has an empty one. In React, give the new client to its `Provider`.
+    // urql's cache cannot be emptied, but a new client has an empty one. In React, pass the new client to its
+    // `Provider`.
     async forget() {
       client = connect()
     },

@@ -5,7 +5,9 @@ import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
 import { noStore } from './respond.ts'
 
-/** `GET /auth/callback`: takes the authorization response, and redirects to the frontend with the outcome of the flow. */
+/**
+ * `GET /auth/callback`: takes the authorization response, and redirects to the frontend with the outcome of the flow.
+ */
 export function callbackHandler(gateway: Gateway, cookies: Cookies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { clientCookie, client } = clientRequest(request, cookies)

@@ -15,8 +15,8 @@ export interface Cookies {
 
 /**
  * The session cookie and the client cookie: host-only (no Domain), unreadable for scripts, and sent across sites with
- * navigations only (docs/decisions/0002-samesite-lax-host-only-cookies.md). `__Host-` makes browsers enforce that over https
- * (RFC 6265bis §4.1.3.2).
+ * navigations only (docs/decisions/0002-samesite-lax-host-only-cookies.md). `__Host-` makes browsers enforce that over
+ * https (RFC 6265bis §4.1.3.2).
  */
 export function createCookies({ secure }: Pick<Config, 'secure'>): Cookies {
   const prefix = secure ? '__Host-' : ''

@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Redirects a browser from `localhost` to 127.0.0.1. The OAuth loopback client returns there (RFC 8252 §8.3), and browsers do
- * not send the cookies of one name to the other.
+ * Redirects a browser from `localhost` to 127.0.0.1. The OAuth loopback client returns there (RFC 8252 §8.3), and
+ * browsers do not send the cookies of one name to the other.
  */
 export function redirectLocalhost(publicUrl: string) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {

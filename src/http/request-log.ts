@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Logs one line for each completed request. It has the route but not the URL, whose query may hold codes and tokens. */
+/**
+ * Logs one line for each completed request. It has the route but not the URL, whose query may hold codes and tokens.
+ */
 export async function logRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   request.log.info(
     {

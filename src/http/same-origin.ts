@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { GatewayError } from '../platform/errors.ts'
 
 /**
- * Refuses a change that another site makes with the user's cookies (CSRF). Browsers send the origin with every POST. A request
- * without one is not from a browser, or has at least Fetch Metadata. See OWASP CSRF, "Verifying Origin".
+ * Refuses a change that another site makes with the user's cookies (CSRF). Browsers send the origin with every POST. A
+ * request without one is not from a browser, or has at least Fetch Metadata. See OWASP CSRF, "Verifying Origin".
  * @throws GatewayError FORBIDDEN
  */
 export function refuseForeignOrigin({ headers }: FastifyRequest, allowedOrigins: readonly string[]): void {

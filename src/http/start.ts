@@ -23,8 +23,8 @@ const startQuery = z.object({
 type StartQuery = z.output<typeof startQuery>
 
 /**
- * `GET /auth/start`: starts a sign-in (`handle`) or an account creation (`pds_url`), and redirects to the authorization server.
- * A page that shows errors itself sends `Accept: application/json`, and gets the URL in the response instead.
+ * `GET /auth/start`: starts a sign-in (`handle`) or an account creation (`pds_url`), and redirects to the authorization
+ * server. A page that shows errors itself sends `Accept: application/json`, and gets the URL in the response instead.
  */
 export function startHandler(gateway: Gateway, cookies: Cookies): Handler {
   return async (request, reply) => {

@@ -34,8 +34,8 @@ export type GatewayErrorOptions = {
 }
 
 /**
- * An error that the client sees: its message says what was wrong and what to do. Any other error is masked where it leaves
- * the gateway.
+ * An error that the client sees: its message says what was wrong and what to do. Any other error is masked where it
+ * leaves the gateway.
  */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError'

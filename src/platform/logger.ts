@@ -4,15 +4,18 @@ import type { GatewayError } from './errors.ts'
 export type { Logger }
 
 /**
- * The structured log: JSON lines on standard output. Each call chooses its fields one by one; the redaction here is the second
- * line of defence, for fields that hold secrets in the libraries that we use.
+ * The structured log: JSON lines on standard output. Each call chooses its fields one by one; the redaction here is the
+ * second line of defence, for fields that hold secrets in the libraries that we use.
  */
 export function createLogger(options: { level: string; destination?: { write(line: string): void } }): Logger {
   const settings = { level: options.level, redact: { paths: [...SECRET_FIELDS, ERROR_CODE], censor } }
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination)
 }
 
-/** Logs the detail and the cause of a gateway error, which its client is not told: as a warning if a server or store failed. */
+/**
+ * Logs the detail and the cause of a gateway error, which its client is not told: as a warning if a server or store
+ * failed.
+ */
 export function logGatewayError(
   logger: Pick<Logger, 'info' | 'warn'>,
   { code, message, detail, cause, status }: GatewayError,

@@ -9,7 +9,8 @@ export type Directory = { url: string; close(): Promise<void> }
 type Operation = Parameters<PlcDatabase['validateAndAddOp']>[1]
 
 /**
- * Starts a did:plc directory, the real server. With a `journal` file its identities survive restarts; without one they do not.
+ * Starts a did:plc directory, the real server. With a `journal` file its identities survive restarts; without one they
+ * do not.
  * @param port 0 for any free port
  */
 export async function startDirectory({ port, journal }: { port: number; journal?: string }): Promise<Directory> {
@@ -22,7 +23,9 @@ export async function startDirectory({ port, journal }: { port: number; journal?
   return { url: `http://localhost:${actualPort}`, close: () => server.destroy() }
 }
 
-/** The in-memory store of the server, with a journal: every operation is written to the file before it is acknowledged. */
+/**
+ * The in-memory store of the server, with a journal: every operation is written to the file before it is acknowledged.
+ */
 function journaled(memory: PlcDatabase, journal: string): PlcDatabase {
   return {
     async validateAndAddOp(did, operation) {

@@ -36,7 +36,9 @@ export function sandboxSettings(env: Environment): SandboxSettings {
   }
 }
 
-/** The whole environment of the gateway: the defaults that connect it to the sandbox's network, and what overrides them. */
+/**
+ * The whole environment of the gateway: the defaults that connect it to the sandbox's network, and what overrides them.
+ */
 export function gatewayEnvironment(
   { plcUrl, pdsUrl }: Pick<Network, 'plcUrl' | 'pdsUrl'>,
   { environment }: Pick<SandboxSettings, 'environment'>,

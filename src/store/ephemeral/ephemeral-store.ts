@@ -1,7 +1,7 @@
 /**
- * Holds what may be lost: pending flows, exchange tokens, locks, and messages that a session group changed. Each operation
- * touches one key, so Redis Cluster and Valkey serve as well. Every operation but `close` rejects with SERVICE_UNAVAILABLE when
- * the store cannot be reached; null always means that the key is absent.
+ * Holds what may be lost: pending flows, exchange tokens, locks, and messages that a session group changed. Each
+ * operation touches one key, so Redis Cluster and Valkey serve as well. Every operation but `close` rejects with
+ * SERVICE_UNAVAILABLE when the store cannot be reached; null always means that the key is absent.
  */
 export interface EphemeralStore {
   /** Stores `value` under `key` for `ttlMs` milliseconds, and replaces the previous value. */
@@ -11,12 +11,15 @@ export interface EphemeralStore {
   /** Returns the value and removes it atomically: of any number of concurrent callers, on any replica, one gets it. */
   take(key: string): Promise<string | null>
   /**
-   * Runs `work` while holding the lock, and returns its result. Waits at most `waitMs` milliseconds for the lock, then rejects
-   * with SERVICE_UNAVAILABLE. A holder that dies loses the lock after `ttlMs` milliseconds. One that works longer renews it,
-   * but loses it if it cannot reach the store for that long: correctness must not depend on this lock alone.
+   * Runs `work` while holding the lock, and returns its result. Waits at most `waitMs` milliseconds for the lock, then
+   * rejects with SERVICE_UNAVAILABLE. A holder that dies loses the lock after `ttlMs` milliseconds. One that works
+   * longer renews it, but loses it if it cannot reach the store for that long: correctness must not depend on this lock
+   * alone.
    */
   withLock<T>(key: string, options: LockOptions, work: () => Promise<T>): Promise<T>
-  /** Sends a message to the current subscribers of the channel, on every replica. It is not kept for later subscribers. */
+  /**
+   * Sends a message to the current subscribers of the channel, on every replica. It is not kept for later subscribers.
+   */
   publish(channel: string, message: string): Promise<void>
   /** Calls `listener` for each message of the channel. Call the returned function to unsubscribe. */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>

@@ -14,7 +14,8 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
   const entries = new LRUCache<string, string>({
     max: MAX_ENTRIES,
     ttl: LONGEST_TTL,
-    // Read the clock at each look-up. The cache otherwise remembers the time, and does not follow a clock that a test moves.
+    // Read the clock at each look-up. The cache otherwise remembers the time, and does not follow a clock that a test
+    // moves.
     ttlResolution: 0,
     perf: { now: clock },
   })

@@ -10,7 +10,8 @@ const OPTIONS = {
   maxRetriesPerRequest: 0,
   connectTimeout: 3 * SECOND,
   commandTimeout: 2 * SECOND,
-  // Without this, a server that disappears without closing the connection is noticed when TCP gives up, after 15 minutes.
+  // Without this, a server that disappears without closing the connection is noticed when TCP gives up, after 15
+  // minutes.
   socketTimeout: 3 * SECOND,
   retryStrategy: (attempt: number) => Math.min(attempt * 100, SECOND),
   // After a failover the old primary may still respond, as a replica, while its name already resolves to the new one.
@@ -19,7 +20,9 @@ const OPTIONS = {
 
 type ConnectionOptions = { keyPrefix?: string; logger?: Pick<Logger, 'warn' | 'info'> }
 
-/** Opens a connection and waits until it is ready. If the server is unreachable, returns anyway and keeps reconnecting. */
+/**
+ * Opens a connection and waits until it is ready. If the server is unreachable, returns anyway and keeps reconnecting.
+ */
 export async function connectRedis(url: string, { keyPrefix = '', logger }: ConnectionOptions): Promise<Redis> {
   const client = new Redis(url, { ...OPTIONS, keyPrefix })
   reportOutages(client, logger)
@@ -27,7 +30,10 @@ export async function connectRedis(url: string, { keyPrefix = '', logger }: Conn
   return client
 }
 
-/** Runs a Redis operation and translates its failure, whatever it is, to SERVICE_UNAVAILABLE. An absent key is no failure. */
+/**
+ * Runs a Redis operation and translates its failure, whatever it is, to SERVICE_UNAVAILABLE. An absent key is no
+ * failure.
+ */
 export async function translateOutage<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation()
@@ -54,7 +60,10 @@ function respCode({ message }: Error): string | undefined {
   return message.split(' ', 1)[0]
 }
 
-/** Removes the failed command, which ioredis attaches to its errors. It would log keys, values, and the password of an AUTH. */
+/**
+ * Removes the failed command, which ioredis attaches to its errors. It would log keys, values, and the password of an
+ * AUTH.
+ */
 function withoutCommand(error: unknown): unknown {
   if (error instanceof Error) Reflect.deleteProperty(error, 'command')
   return error

@@ -17,8 +17,8 @@ type Options = {
 const HEARTBEAT = 2 * SECOND
 
 /**
- * The ephemeral store on Redis 6.2 or later, or Valkey. Waits until it is connected. If the server is unreachable, returns
- * anyway, and operations reject with SERVICE_UNAVAILABLE until the server is back.
+ * The ephemeral store on Redis 6.2 or later, or Valkey. Waits until it is connected. If the server is unreachable,
+ * returns anyway, and operations reject with SERVICE_UNAVAILABLE until the server is back.
  */
 export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: Options): Promise<EphemeralStore> {
   const [commands, subscriptions] = await Promise.all([

@@ -5,8 +5,8 @@ import { type EncryptionKey, encryptionKeys } from '../../config/fields.ts'
 import { hasErrorCode } from '../../platform/errors.ts'
 
 /**
- * Reads the keys in `dataDir`, and generates them at the first start. For the embedded database only, whose data is in the same
- * directory: with a database server, the operator keeps the keys apart from the data.
+ * Reads the keys in `dataDir`, and generates them at the first start. For the embedded database only, whose data is in
+ * the same directory: with a database server, the operator keeps the keys apart from the data.
  */
 export async function loadEncryptionKeys(dataDir: string): Promise<readonly EncryptionKey[]> {
   const file = join(dataDir, 'encryption-keys')
@@ -16,7 +16,10 @@ export async function loadEncryptionKeys(dataDir: string): Promise<readonly Encr
   return parsed.data
 }
 
-/** Writes a temporary file and links it into place: of two concurrent starts one wins, and a crash leaves no partial key. */
+/**
+ * Writes a temporary file and links it into place: of two concurrent starts one wins, and a crash leaves no partial
+ * key.
+ */
 async function generateOnce(file: string, dataDir: string): Promise<string> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const temporary = `${file}.${randomUUID()}`

@@ -20,9 +20,9 @@ export interface Sealer {
 }
 
 /**
- * A sealer over an ordered list of keys: the first seals, all open, so that keys can be rotated. A sealed text is a compact JWE
- * (RFC 7516) with `dir` and A256GCM. Its protected header, which GCM authenticates, carries the purpose. See
- * docs/decisions/0004-sealed-at-rest.md.
+ * A sealer over an ordered list of keys: the first seals, all open, so that keys can be rotated. A sealed text is a
+ * compact JWE (RFC 7516) with `dir` and A256GCM. Its protected header, which GCM authenticates, carries the purpose.
+ * See docs/decisions/0004-sealed-at-rest.md.
  */
 export function createSealer(keys: readonly SealKey[]): Sealer {
   const [first] = keys

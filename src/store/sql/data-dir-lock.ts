@@ -15,7 +15,8 @@ const STALE = 10 * SECOND
 export async function lockDataDir(dataDir: string, { waitMs = STALE + SECOND } = {}): Promise<() => Promise<void>> {
   try {
     const retries = { retries: Math.ceil(waitMs / SECOND), factor: 1, minTimeout: SECOND }
-    // Inside the directory, not beside it: the parent may not be writable, and containers that share a volume do not share it.
+    // Inside the directory, not beside it: the parent may not be writable, and containers that share a volume do not
+    // share it.
     return await lock(dataDir, { lockfilePath: join(dataDir, 'lock'), stale: STALE, retries })
   } catch (error) {
     if (!hasErrorCode(error, 'ELOCKED')) throw error

@@ -40,10 +40,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 }
 
-/** The longest that a request waits for a connection or a response, so that an outage is reported soon and nothing hangs. */
+/**
+ * The longest that a request waits for a connection or a response, so that an outage is reported soon and nothing
+ * hangs.
+ */
 const TIMEOUTS = {
   connectionTimeoutMillis: 3 * SECOND,
-  // The server cancels a slow statement first, which keeps the connection usable. query_timeout is for an unreachable server.
+  // The server cancels a slow statement first, which keeps the connection usable. query_timeout is for an unreachable
+  // server.
   statement_timeout: 5 * SECOND,
   query_timeout: 6 * SECOND,
   idle_in_transaction_session_timeout: 30 * SECOND,
@@ -63,7 +67,8 @@ async function openPostgres({ url, poolSize = POOL_SIZE, onQuery }: PostgresOpti
 
 async function migrateUnderLock(url: string): Promise<void> {
   const lock = new pg.Client({ connectionString: url, connectionTimeoutMillis: TIMEOUTS.connectionTimeoutMillis })
-  // If this connection breaks, the lock of Prisma's engine still protects. Ours exists because that one waits 10 s at most.
+  // If this connection breaks, the lock of Prisma's engine still protects. Ours exists because that one waits 10 s at
+  // most.
   lock.on('error', () => undefined)
   await lock.connect()
   try {

@@ -8,8 +8,8 @@ export class MigrationError extends Error {
 }
 
 /**
- * Applies the missing migrations with Prisma's own engine, so that `_prisma_migrations` contains what `prisma migrate deploy`
- * would have written. The caller must make sure that no other process migrates at the same time.
+ * Applies the missing migrations with Prisma's own engine, so that `_prisma_migrations` contains what `prisma migrate
+ * deploy` would have written. The caller must make sure that no other process migrates at the same time.
  * @returns the names of the migrations that were applied
  * @throws MigrationError when the database has failed, altered or unknown migrations
  */

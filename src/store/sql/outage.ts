@@ -16,7 +16,10 @@ class Outage extends Error {
   readonly code = OUTAGE_CODE
 }
 
-/** Marks outages where they arise, in every query and transaction, and leaves errors that the database reports as they are. */
+/**
+ * Marks outages where they arise, in every query and transaction, and leaves errors that the database reports as they
+ * are.
+ */
 export function watchAdapter(
   factory: SqlMigrationAwareDriverAdapterFactory,
   onQuery: QueryListener = () => undefined,
@@ -71,7 +74,10 @@ const OUTAGE_KINDS = new Set([
 /** SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, timeout). */
 const OUTAGE_STATES = /^(08|53|57)/
 
-/** Drivers throw adapter errors for what the database reports, and bare errors when there is no database to report anything. */
+/**
+ * Drivers throw adapter errors for what the database reports, and bare errors when there is no database to report
+ * anything.
+ */
 function isOutage(error: unknown): boolean {
   if (error instanceof Outage) return false
   if (!isDriverAdapterError(error)) return true
@@ -79,7 +85,10 @@ function isOutage(error: unknown): boolean {
   return OUTAGE_KINDS.has(cause.kind) || OUTAGE_STATES.test(cause.originalCode ?? '')
 }
 
-/** Makes a client over a watched adapter reject with SERVICE_UNAVAILABLE during an outage, so that callers cannot mistake it. */
+/**
+ * Makes a client over a watched adapter reject with SERVICE_UNAVAILABLE during an outage, so that callers cannot
+ * mistake it.
+ */
 export function translateOutages(prisma: PrismaClient): PrismaClient {
   const extended = prisma.$extends({
     query: { $allOperations: ({ args, query }) => withTranslation(() => query(args)) },
@@ -93,7 +102,10 @@ export function translateOutages(prisma: PrismaClient): PrismaClient {
   })
 }
 
-/** Prisma's code for every failure of a transaction. Before the work has begun it means that no connection was free in time. */
+/**
+ * Prisma's code for every failure of a transaction. Before the work has begun it means that no connection was free in
+ * time.
+ */
 const TRANSACTION_ERROR = 'P2028'
 
 function translateTransaction(transaction: (...args: unknown[]) => Promise<unknown>) {

@@ -7,8 +7,8 @@ import {
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 
 /**
- * Prisma's adapter for PGlite, with two workarounds. The adapter does not wait for the statements of a script, so a failed
- * migration would be recorded as applied. And it never closes its shadow databases.
+ * Prisma's adapter for PGlite, with two workarounds. The adapter does not wait for the statements of a script, so a
+ * failed migration would be recorded as applied. And it never closes its shadow databases.
  */
 export function createPGliteAdapter(pglite: PGlite): SqlMigrationAwareDriverAdapterFactory {
   const factory = new PrismaPGlite(pglite)

@@ -6,10 +6,10 @@ import type { PoolClient, PoolConfig } from 'pg'
 const LISTENERS = { onPoolError: () => undefined, onConnectionError: () => undefined }
 
 /**
- * Prisma's adapter for PostgreSQL, with three workarounds. The adapter returns connections to the pool in the middle of a
- * transaction. It splits a script at every semicolon, also in comments, strings and function bodies, and sends the pieces one
- * by one, so a failed migration would stay half applied. And it uses the database itself as its shadow database when the URL
- * names one.
+ * Prisma's adapter for PostgreSQL, with three workarounds. The adapter returns connections to the pool in the middle of
+ * a transaction. It splits a script at every semicolon, also in comments, strings and function bodies, and sends the
+ * pieces one by one, so a failed migration would stay half applied. And it uses the database itself as its shadow
+ * database when the URL names one.
  */
 export function createPostgresAdapter(config: PoolConfig): SqlMigrationAwareDriverAdapterFactory {
   const factory = new PrismaPg(config, LISTENERS)
@@ -28,8 +28,8 @@ export function createPostgresAdapter(config: PoolConfig): SqlMigrationAwareDriv
 }
 
 /**
- * Closes a returned connection whose transaction is still open: a ROLLBACK that timed out was never sent. Otherwise the next
- * user of the connection writes into the open transaction, sees success, and loses its writes.
+ * Closes a returned connection whose transaction is still open: a ROLLBACK that timed out was never sent. Otherwise the
+ * next user of the connection writes into the open transaction, sees success, and loses its writes.
  */
 function endUnlessIdle(client: PoolClient): void {
   // The pool calls this before it checks the client, and drops one that has ended.

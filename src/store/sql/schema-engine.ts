@@ -14,8 +14,8 @@ export type { SchemaEngine }
 let instantiated: Promise<void> | undefined
 
 /**
- * Runs `work` with Prisma's own schema engine, the one of `prisma migrate`, as WebAssembly over a driver adapter. The native
- * engine would be a download.
+ * Runs `work` with Prisma's own schema engine, the one of `prisma migrate`, as WebAssembly over a driver adapter. The
+ * native engine would be a download.
  * @param options `schema`: the text of the Prisma schema, if the operation needs it
  */
 export async function withSchemaEngine<T>(
@@ -38,8 +38,8 @@ export async function withSchemaEngine<T>(
       engine.free()
     }
   } finally {
-    // The engine leaves its connections open, and with them its lock on the database. This does not wait for them to close: a
-    // connection that still waits for another engine's lock closes only when it gets the lock.
+    // The engine leaves its connections open, and with them its lock on the database. This does not wait for them to
+    // close: a connection that still waits for another engine's lock closes only when it gets the lock.
     for (const connection of opened.connections) connection.dispose().catch(() => undefined)
   }
 }
@@ -60,7 +60,9 @@ function trackConnections(factory: SqlMigrationAwareDriverAdapterFactory) {
   return { adapter, connections }
 }
 
-/** Does what wasm-bindgen's loader does. That one imports the .wasm as a module, which Node supports only behind a flag. */
+/**
+ * Does what wasm-bindgen's loader does. That one imports the .wasm as a module, which Node supports only behind a flag.
+ */
 
 async function instantiate(): Promise<void> {
   const entry = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm')

@@ -5,7 +5,10 @@ import { type Context, unauthenticated } from './context.ts'
 import type PrismaTypes from './generated/prisma-types.ts'
 import { getDatamodel } from './generated/prisma-types.ts'
 
-/** The one schema builder. Its Prisma client comes from the context, so that the schema can be printed without a database. */
+/**
+ * The one schema builder. Its Prisma client comes from the context, so that the schema can be printed without a
+ * database.
+ */
 export const builder = new SchemaBuilder<{
   Context: Context
   PrismaTypes: PrismaTypes
@@ -26,19 +29,19 @@ export const builder = new SchemaBuilder<{
   },
   scopeAuth: {
     authScopes: (context) => ({ signedIn: async () => (await context.viewer()) !== null }),
-    // A subscription is refused when it begins, not at its first event.
+    // A subscription is refused when it starts, not at its first event.
     authorizeOnSubscribe: true,
     unauthorizedError: unauthenticated,
-    // A store that is down is not a missing permission: its own error goes out.
+    // An outage of a store is not a missing permission: the client gets the error of the outage.
     treatErrorsAsUnauthorized: false,
   },
 })
 
-builder.queryType({ description: 'What can be asked.' })
-builder.mutationType({ description: 'What can be changed. A cookie counts here only from an allowed origin.' })
-builder.subscriptionType({ description: 'What one can be told of, over server-sent events.' })
+builder.queryType({ description: 'Operations that read.' })
+builder.mutationType({ description: 'Operations that change something. Only allowed origins may use a cookie here.' })
+builder.subscriptionType({ description: 'Event streams, delivered as server-sent events.' })
 
 builder.scalarType('DateTime', {
-  description: 'A moment as an ISO 8601 text in UTC, such as 2026-11-23T12:00:00.000Z.',
+  description: 'A point in time as an ISO 8601 string in UTC, such as 2026-11-23T12:00:00.000Z.',
   serialize: (value) => value.toISOString(),
 })

@@ -6,18 +6,18 @@ import { keepAlive } from '../sessions/keep-alive.ts'
 import { requireNotReplaced } from '../sessions/still-active.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 
-/** What every resolver is given. */
+/** What every resolver gets. */
 export type Context = {
   gateway: Gateway
   clientRequest: ClientRequest
   cookies: ClientCookies
-  /** Who makes the request, or null; looked up once, and only when a field asks. */
+  /** Returns who makes the request, or null. Looked up once, when a field first asks. */
   viewer(): Promise<Viewer | null>
-  /** From here on the request goes on as this viewer: an exchange or a switch has just made it so. */
+  /** Makes the rest of the request act as this viewer, after an exchange or a switch. */
   continueAs(viewer: Viewer): void
 }
 
-/** What the HTTP side hands over with each request. */
+/** What the HTTP layer passes with each request. */
 export type ServerContext = { clientRequest: ClientRequest; cookies: ClientCookies }
 
 export function createContext(gateway: Gateway, { clientRequest, cookies }: ServerContext): Context {
@@ -43,14 +43,14 @@ async function identify(gateway: Gateway, clientRequest: ClientRequest): Promise
   return viewer
 }
 
-/** The viewer of a field that only signed-in clients reach. */
+/** Returns the viewer of a field that only signed-in clients reach. */
 export async function signedInViewer(context: Context): Promise<Viewer> {
   const viewer = await context.viewer()
   if (viewer === null) throw unauthenticated()
   return viewer
 }
 
-/** The viewer of a field that changes something. */
+/** Returns the viewer of a field that changes something. */
 export async function actingViewer(context: Context): Promise<Viewer> {
   const viewer = await signedInViewer(context)
   requireNotReplaced(viewer)

@@ -8,14 +8,17 @@ import { Session } from './sessions.ts'
 const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
   description: 'The account that this request acts as.',
   fields: (t) => ({
-    did: t.id({ description: 'The DID, which stays when the handle changes.', resolve: ({ session }) => session.did }),
+    did: t.id({
+      description: 'The DID, which stays the same when the handle changes.',
+      resolve: ({ session }) => session.did,
+    }),
     handle: t.string({
-      description: 'As it was at the last completed flow; handle.invalid when it did not resolve back to the account.',
+      description: 'The handle at the last completed flow; handle.invalid if it did not resolve back to the account.',
       resolve: ({ session }) => session.account.handle,
     }),
     displayName: t.string({
       nullable: true,
-      description: 'From the profile record, as it was at the last completed flow.',
+      description: 'From the profile record, at the last completed flow.',
       resolve: ({ session }) => session.account.displayName,
     }),
     avatarUrl: t.string({
@@ -23,11 +26,11 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
       description: "The profile's picture, on the account's own PDS.",
       resolve: ({ session }) => session.account.avatarUrl,
     }),
-    pdsUrl: t.string({ description: 'Where the account lives.', resolve: ({ session }) => session.account.pdsUrl }),
+    pdsUrl: t.string({ description: 'The PDS of the account.', resolve: ({ session }) => session.account.pdsUrl }),
     linkedAccounts: t.prismaField({
       type: [LinkedAccount],
       description:
-        'Every account of the session group, the active one included, in the order in which they were linked.',
+        'Every account of the session group, including the active one, in the order in which they were linked.',
       resolve: (query, { session }, _args, { gateway: { stores, runtime } }) =>
         stores.db.session.findMany({
           ...query,
@@ -40,7 +43,7 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
     }),
     session: t.field({
       type: Session,
-      description: 'The session that this request came with.',
+      description: 'The session of this request.',
       resolve: ({ session }) => session,
     }),
     grantedScopes: t.stringList({
@@ -48,7 +51,7 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
       resolve: ({ session }) => parseScope(session.grant.scope),
     }),
     missingScopes: t.stringList({
-      description: 'Scopes that the gateway requires and this session lacks; non-empty means: call startScopeUpgrade.',
+      description: 'Scopes that the gateway requires and this session lacks. If there are any, call startScopeUpgrade.',
       resolve: ({ session }, _args, { gateway: { config } }) =>
         missingScopes(config.oauth.requiredScopes, parseScope(session.grant.scope)),
     }),

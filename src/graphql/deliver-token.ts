@@ -3,10 +3,10 @@ import { formatSessionToken, type SessionToken } from '../sessions/token.ts'
 import { findSession, type ViewerSession } from '../sessions/viewer.ts'
 import { type Context, unauthenticated } from './context.ts'
 
-/** A session that came into a client's hands. The token is null where it went out as a cookie, or not at all. */
+/** A session that a client received. The token is null if it was set as a cookie, or not delivered at all. */
 export type Delivered = { session: ViewerSession; sessionToken: string | null }
 
-/** Hands a fresh session token to the client, the way it holds its session, and lets the request go on as that session. */
+/** Delivers a new session token as a cookie or in the response. The rest of the request acts as that session. */
 export async function deliverToken(
   context: Context,
   token: SessionToken,
@@ -16,17 +16,17 @@ export async function deliverToken(
   const session = await loadSession(context, token.id)
   const isDeveloperToken = session.kind === 'DEVELOPER_TOKEN'
   const sessionToken = formatSessionToken(token, { developer: isDeveloperToken })
-  // A developer token is made for elsewhere: the request goes on as whoever made it.
+  // A developer token is for use elsewhere. The request continues as its creator.
   if (!isDeveloperToken) context.continueAs({ session, via, isReplaced: false })
   if (via === 'bearer') return { session, sessionToken }
   cookies.setSession(sessionToken, cookieMaxAge(gateway, session))
   return { session, sessionToken: null }
 }
 
-/** A session that was there a moment ago. */
+/** Loads a session that existed a moment ago. */
 export async function loadSession({ gateway }: Context, id: string): Promise<ViewerSession> {
   const session = await findSession(gateway.stores.db, id)
-  // Ended from elsewhere in this very moment.
+  // Another client ended it meanwhile.
   if (session === null) throw unauthenticated()
   return session
 }

@@ -14,8 +14,8 @@ const DeveloperToken = builder.prismaObject('Session', {
       description: 'First 8 characters of the id, for display.',
       resolve: ({ id }) => id.slice(0, PREFIX_LENGTH),
     }),
-    name: t.exposeString('name', { nullable: true, description: 'As it was named when it was made.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    name: t.exposeString('name', { nullable: true, description: 'The name given at its creation.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     lastUsedAt: t.field({
       type: 'DateTime',
       nullable: true,
@@ -34,7 +34,7 @@ builder.queryField('developerTokens', (t) =>
   t.prismaField({
     type: [DeveloperToken],
     description:
-      "The signed-in account's developer tokens, newest first, without their secrets. UNAUTHENTICATED when anonymous.",
+      "The signed-in account's developer tokens, newest first, without secrets. UNAUTHENTICATED for anonymous requests.",
     authScopes: { signedIn: true },
     resolve: async (query, _root, _args, context) => {
       const { session } = await signedInViewer(context)

@@ -4,7 +4,9 @@ import { type ErrorCode, GatewayError } from '../platform/errors.ts'
 import { type Logger, logGatewayError } from '../platform/logger.ts'
 import type { ServerContext } from './context.ts'
 
-/** Only these errors set the HTTP status, so that clients and proxies retry. All others are reported in a 200 response. */
+/**
+ * Only these errors set the HTTP status, so that clients and proxies retry. All others are reported in a 200 response.
+ */
 const HTTP_STATUS: Partial<Record<ErrorCode, number>> = { SERVICE_UNAVAILABLE: 503, RATE_LIMITED: 429 }
 
 /** An error as the client sees it. What was thrown stays beside it, for the log. */
@@ -19,8 +21,8 @@ class PublicError extends GraphQLError {
 }
 
 /**
- * Translates an error for the client: a gateway error with its code and message, a mistake in the document as GraphQL reports
- * it, and anything else masked.
+ * Translates an error for the client: a gateway error with its code and message, a mistake in the document as GraphQL
+ * reports it, and anything else masked.
  */
 export function publicError(error: unknown): Error {
   const original = error instanceof GraphQLError ? error.originalError : error
@@ -42,8 +44,8 @@ function maskedError(thrown: unknown, location: GraphQLErrorOptions): PublicErro
 }
 
 /**
- * Logs what the client is not told: the detail and the cause of gateway errors, and unexpected errors whole. Gives an unexpected
- * error the request id by which the log has it.
+ * Logs what the client is not told: the detail and the cause of gateway errors, and unexpected errors whole. Gives an
+ * unexpected error the request id by which the log has it.
  */
 export function errorLogPlugin(logger: Logger): Plugin<ServerContext, ServerContext> {
   function log(error: unknown, { clientRequest }: ServerContext): void {

@@ -5,7 +5,7 @@ import { LinkedAccount } from './linked-account.ts'
 import { Session } from './sessions.ts'
 
 const ExchangeTokenInput = builder.inputType('ExchangeTokenInput', {
-  description: 'What a flow returned with.',
+  description: 'The one-time token that a flow returned with.',
   fields: (t) => ({
     exchangeToken: t.string({
       required: true,
@@ -13,21 +13,25 @@ const ExchangeTokenInput = builder.inputType('ExchangeTokenInput', {
     }),
     verifier: t.string({
       required: false,
-      description: 'For flows begun with an exchangeChallenge: the verifier whose S256 hash was that challenge.',
+      description: 'For flows started with an exchangeChallenge: the verifier whose S256 hash is that challenge.',
     }),
   }),
 })
 
 const ExchangeTokenPayload = builder.objectRef<Delivered>('ExchangeTokenPayload').implement({
-  description: 'The session that the exchange brought to life.',
+  description: 'The session that the exchange created.',
   fields: (t) => ({
     session: t.field({ type: Session, description: 'The new session.', resolve: ({ session }) => session }),
     sessionToken: t.exposeString('sessionToken', {
       nullable: true,
       description:
-        'The bearer token, for clients that hold it themselves (SDK, CLI, developer tokens). Null for browsers, which get an HttpOnly cookie.',
+        'The bearer token, for clients without cookies and for developer tokens. Null for browsers, which get a cookie.',
     }),
-    account: t.field({ type: LinkedAccount, description: 'Whose it is.', resolve: ({ session }) => session }),
+    account: t.field({
+      type: LinkedAccount,
+      description: 'The account of the session.',
+      resolve: ({ session }) => session,
+    }),
   }),
 })
 

@@ -1,6 +1,6 @@
 type Tab = { query: string; variables?: string }
 
-/** What GraphiQL opens with: one tab for each thing that people come to try, in the order in which they would. */
+/** The tabs that GraphiQL opens with: one for each thing to try, in that order. */
 export const GRAPHIQL_TABS: Tab[] = [
   {
     query: `# Who am I? This runs with your browser's cookie.
@@ -47,8 +47,8 @@ query WhereAmI {
 `,
   },
   {
-    query: `# Begin to link another account. Open authUrl in this browser: the account signs in at its own server, and you come back to
-# returnTo with ?exchange_token=… (or with ?auth_error=…).
+    query: `# Start to link another account. Open authUrl in this browser: the account signs in at its own server, and you
+# return to returnTo with ?exchange_token=… (or with ?auth_error=…).
 mutation AddAccount($input: StartAddAccountInput!) {
   startAddAccount(input: $input) {
     authUrl
@@ -71,8 +71,8 @@ mutation SwitchAccount($input: SwitchAccountInput!) {
     variables: json({ input: { targetDid: 'did:plc:…' } }),
   },
   {
-    query: `# Begin to make a developer token. Open authUrl; when you come back, exchangeToken answers the token, once.
-mutation MakeDeveloperToken($input: StartDeveloperTokenInput!) {
+    query: `# Start to create a developer token. Open authUrl. When you come back, exchangeToken returns the token, once.
+mutation CreateDeveloperToken($input: StartDeveloperTokenInput!) {
   startDeveloperToken(input: $input) {
     authUrl
     expiresAt
@@ -82,7 +82,7 @@ mutation MakeDeveloperToken($input: StartDeveloperTokenInput!) {
     variables: json({ input: { name: 'my script', expiresInDays: 30, returnTo: '/tokens' } }),
   },
   {
-    query: `# Runs until you stop it, or until this session is not the active one any more.
+    query: `# Runs until you stop it, or until this session is no longer the active one.
 subscription Changes {
   sessionChanged {
     kind

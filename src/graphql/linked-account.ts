@@ -1,14 +1,14 @@
 import { builder } from './builder.ts'
 
-/** A session of the group, seen as the account that it is signed in as. */
+/** A session of the group, presented as its account. */
 export const LinkedAccount = builder.prismaObject('Session', {
   variant: 'LinkedAccount',
   description: 'An account in the account switcher.',
   include: { account: true, grant: { select: { state: true } } },
   fields: (t) => ({
-    did: t.exposeID('did', { description: 'The DID, by which to switch to it.' }),
+    did: t.exposeID('did', { description: 'The DID, which switchAccount takes.' }),
     handle: t.string({
-      description: 'As it was at the last completed flow.',
+      description: 'The handle at the last completed flow.',
       resolve: ({ account }) => account.handle,
     }),
     displayName: t.string({
@@ -22,7 +22,7 @@ export const LinkedAccount = builder.prismaObject('Session', {
       resolve: ({ account }) => account.avatarUrl,
     }),
     needsReauthentication: t.boolean({
-      description: "True when the PDS no longer honours this account's OAuth grant; adding the account again mends it.",
+      description: "True when the PDS no longer accepts this account's OAuth grant. Add the account again to renew it.",
       resolve: ({ grant }) => grant.state === 'lost',
     }),
     isActive: t.exposeBoolean('isActive', { description: 'Whether the client acts as this account now.' }),

@@ -6,21 +6,21 @@ import { deliverToken } from './deliver-token.ts'
 import { LinkedAccount } from './linked-account.ts'
 
 const LogoutInput = builder.inputType('LogoutInput', {
-  description: 'How to go on after signing out.',
+  description: 'How to continue after signing out.',
   fields: (t) => ({
-    switchTo: t.id({ required: false, description: 'The DID of the account of the session group to go on as.' }),
+    switchTo: t.id({ required: false, description: 'The DID of the account of the session group to continue as.' }),
   }),
 })
 
 type Logout = { switchedTo: ViewerSession | null; sessionToken: string | null }
 
 const LogoutPayload = builder.objectRef<Logout>('LogoutPayload').implement({
-  description: 'What the client goes on as.',
+  description: 'The account that the client continues as.',
   fields: (t) => ({
     switchedTo: t.field({
       type: LinkedAccount,
       nullable: true,
-      description: 'The account that the client goes on as, where switchTo was given.',
+      description: 'The account that the client continues as, if switchTo was given.',
       resolve: (payload) => payload.switchedTo,
     }),
     sessionToken: t.exposeString('sessionToken', { nullable: true, description: 'As in ExchangeTokenPayload.' }),
@@ -31,7 +31,7 @@ builder.mutationField('logout', (t) =>
   t.field({
     type: LogoutPayload,
     description:
-      'End the current session; with switchTo, continue as that account of the group. Without it the other accounts, which the client could not reach any more, are signed out too.',
+      'End the current session and continue as the account in switchTo. Without switchTo, sign out the whole group.',
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: LogoutInput, required: false }) },
     resolve: async (_root, { input }, context) => {
@@ -51,7 +51,7 @@ builder.mutationField('logout', (t) =>
 )
 
 const LogoutAllPayload = builder.objectRef<{ loggedOutCount: number }>('LogoutAllPayload').implement({
-  description: 'What ended.',
+  description: 'How much ended.',
   fields: (t) => ({
     loggedOutCount: t.exposeInt('loggedOutCount', { description: 'How many accounts were signed out.' }),
   }),

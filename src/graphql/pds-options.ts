@@ -4,8 +4,8 @@ import { builder } from './builder.ts'
 const PdsOption = builder.objectRef<PdsOptionShape>('PdsOption').implement({
   description: 'A PDS host on which accounts can be created.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'For people to read.' }),
-    url: t.exposeString('url', { description: 'To be given to /auth/start as pds_url.' }),
+    name: t.exposeString('name', { description: 'A name for people.' }),
+    url: t.exposeString('url', { description: 'The value of pds_url for /auth/start.' }),
     recommended: t.exposeBoolean('recommended', { description: 'Whether to show it first.' }),
     description: t.exposeString('description', { nullable: true, description: 'A sentence about it.' }),
     infoUrl: t.exposeString('infoUrl', { nullable: true, description: 'Where to read more about this host.' }),
@@ -13,7 +13,7 @@ const PdsOption = builder.objectRef<PdsOptionShape>('PdsOption').implement({
 })
 
 const PdsOptions = builder.objectRef<{ enabled: boolean; options: readonly PdsOptionShape[] }>('PdsOptions').implement({
-  description: 'Where accounts can be created, if at all.',
+  description: 'Where accounts can be created, if anywhere.',
   fields: (t) => ({
     enabled: t.exposeBoolean('enabled', { description: 'False when this gateway offers no account creation.' }),
     options: t.field({

@@ -1,7 +1,7 @@
 import { lexicographicSortSchema, printSchema } from 'graphql'
 import { schema } from './schema.ts'
 
-/** The schema as SDL, in a stable order; `npm run schema` writes it to schema.graphql. */
+/** Prints the schema as SDL, in a stable order. `npm run schema` writes it to schema.graphql. */
 export function printedSchema(): string {
   return `${printSchema(lexicographicSortSchema(schema))}\n`
 }

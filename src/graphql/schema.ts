@@ -10,5 +10,5 @@ import './sessions.ts'
 import './switch-account.ts'
 import './unlink-account.ts'
 
-/** The whole schema: each file above adds its noun. */
+/** The whole schema. Each imported file adds its types and fields. */
 export const schema = builder.toSchema()

@@ -6,10 +6,10 @@ import { errorLogPlugin, publicError } from './errors.ts'
 import { GRAPHIQL_TABS } from './graphiql-tabs.ts'
 import { schema } from './schema.ts'
 
-/** Where the API is served. */
+/** The path of the API. */
 export const GRAPHQL_PATH = '/graphql'
 
-/** The GraphQL API as a request handler. CORS, body parsing and the origin check are the HTTP side's. */
+/** The GraphQL API as a request handler. CORS, body parsing and the origin check belong to the HTTP layer. */
 export function createGraphqlServer(gateway: Gateway): YogaServerInstance<ServerContext, Context> {
   return createYoga<ServerContext, Context>({
     schema,
@@ -21,7 +21,8 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     cors: false,
     multipart: false,
     landingPage: false,
-    // GraphiQL comes from the package, not from a CDN: it works offline, and runs no script of a third party with the user's cookie.
+    // GraphiQL comes from the package, not from a CDN: it works offline, and no third-party script runs with the user's
+    // cookie.
     renderGraphiQL,
     graphiql: {
       title: 'atgate GraphiQL',
@@ -29,13 +30,16 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
       credentials: 'same-origin',
       subscriptionsProtocol: 'SSE',
       defaultTabs: GRAPHIQL_TABS,
-      // Headers may hold a developer token; it is not to lie about in the browser.
+      // Headers may contain a developer token, which the browser must not store.
       shouldPersistHeaders: false,
     },
   })
 }
 
-/** Yoga also reports every error that was masked or translated. The error plugin has logged what matters of them already. */
+/**
+ * Yoga also reports every error that was masked or translated. The error plugin has logged what matters of them
+ * already.
+ */
 function yogaLogger({ runtime: { logger } }: Gateway) {
   const debug = (...args: unknown[]) => logger.debug({ yoga: args.map(String) }, 'graphql-yoga')
   return { debug: () => undefined, info: debug, warn: debug, error: debug }

@@ -4,10 +4,10 @@ import { signedInViewer } from './context.ts'
 
 const DESCRIPTIONS: Record<SessionChangeKind, string> = {
   ACCOUNT_ADDED: 'Another account was linked.',
-  ACCOUNT_SWITCHED: 'Another account is the active one.',
+  ACCOUNT_SWITCHED: 'Another account became the active one.',
   ACCOUNT_REMOVED: 'An account that was not the active one was signed out.',
-  SCOPES_UPGRADED: 'An account has more scopes.',
-  NEEDS_REAUTHENTICATION: 'The PDS no longer honours the OAuth grant of an account.',
+  SCOPES_UPGRADED: 'An account has granted more scopes.',
+  NEEDS_REAUTHENTICATION: 'The PDS no longer accepts the OAuth grant of an account.',
   SIGNED_OUT: 'The active account was signed out.',
 }
 
@@ -20,7 +20,7 @@ const Kind = builder.enumType('SessionChangeKind', {
 })
 
 const SessionChanged = builder.objectRef<{ kind: SessionChangeKind }>('SessionChanged').implement({
-  description: 'A change of the session group. It says no more than that: ask currentUser again.',
+  description: 'A change of the session group. It names no account: query currentUser again.',
   fields: (t) => ({
     kind: t.field({ type: Kind, description: 'What happened.', resolve: ({ kind }) => kind }),
   }),
@@ -30,7 +30,7 @@ builder.subscriptionField('sessionChanged', (t) =>
   t.field({
     type: SessionChanged,
     description:
-      'Tells the tabs of a browser, and the processes of a client, that the session group changed: then ask currentUser again. Over server-sent events. Ends when this session is not the active one any more; subscribe again as whoever is.',
+      'Reports changes of the session group, for other tabs. Ends when this session is no longer active: subscribe again.',
     authScopes: { signedIn: true },
     subscribe: async (_root, _args, context) => sessionChanges(context.gateway, await signedInViewer(context)),
     resolve: (kind) => ({ kind }),

@@ -20,7 +20,7 @@ export const Session = builder.prismaObject('Session', {
     id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
     kind: t.field({
       type: SessionKind,
-      description: 'How its client holds it.',
+      description: 'How the client holds it.',
       resolve: (session) => session.kind,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was signed in there.' }),
@@ -31,7 +31,7 @@ export const Session = builder.prismaObject('Session', {
     }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
-      description: 'When the session ends if it is not used again before.',
+      description: 'When the session ends, if it is not used before.',
     }),
     userAgent: t.exposeString('userAgent', {
       nullable: true,
@@ -42,7 +42,7 @@ export const Session = builder.prismaObject('Session', {
       resolve: async (session, _args, context) => (await context.viewer())?.session.id === session.id,
     }),
     needsReauthentication: t.boolean({
-      description: "True when the PDS no longer honours this session's OAuth grant.",
+      description: "True when the PDS no longer accepts this session's OAuth grant.",
       resolve: (session) => session.grant.state === 'lost',
     }),
   }),
@@ -52,7 +52,7 @@ builder.queryField('sessions', (t) =>
   t.prismaField({
     type: ['Session'],
     description:
-      'Where the signed-in account is signed in (browser and SDK sessions, not developer tokens), the newest first.',
+      'Where the signed-in account is signed in (browser and SDK sessions, not developer tokens), newest first.',
     authScopes: { signedIn: true },
     resolve: async (query, _root, _args, context) => {
       const { session } = await signedInViewer(context)

@@ -9,19 +9,18 @@ import { builder } from './builder.ts'
 import { actingViewer, type Context } from './context.ts'
 
 const StartAuthorizationPayload = builder.objectRef<StartedFlow>('StartAuthorizationPayload').implement({
-  description: 'A flow that has begun.',
+  description: 'A flow that has started.',
   fields: (t) => ({
     authUrl: t.exposeString('authUrl', {
       description: "Where the client sends the user: the authorization server's page.",
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'Until when the flow can be finished.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When the flow expires.' }),
   }),
 })
 
 const RETURN_TO =
   'Where the flow returns to: a path on the frontend or, with an exchangeChallenge, an http URL on 127.0.0.1 or [::1].'
-const EXCHANGE_CHALLENGE =
-  'For clients without cookies: the S256 hash (base64url) of the verifier that will be given to exchangeToken.'
+const EXCHANGE_CHALLENGE = 'For clients without cookies: the S256 hash (base64url) of the verifier for exchangeToken.'
 
 const StartAddAccountInput = builder.inputType('StartAddAccountInput', {
   description: 'Which account to link, and where to return to.',
@@ -35,7 +34,7 @@ const StartAddAccountInput = builder.inputType('StartAddAccountInput', {
 builder.mutationField('startAddAccount', (t) =>
   t.field({
     type: StartAuthorizationPayload,
-    description: 'Begin an authorization (prompt=login) that links another account to this session group.',
+    description: 'Start an authorization (prompt=login) that links another account to this session group.',
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: StartAddAccountInput, required: true }) },
     resolve: async (_root, { input }, context) => {
@@ -62,7 +61,7 @@ const StartScopeUpgradeInput = builder.inputType('StartScopeUpgradeInput', {
 builder.mutationField('startScopeUpgrade', (t) =>
   t.field({
     type: StartAuthorizationPayload,
-    description: 'Begin an authorization that replaces this session by one with more scopes.',
+    description: 'Start an authorization that replaces this session by one with more scopes.',
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: StartScopeUpgradeInput, required: true }) },
     resolve: async (_root, { input }, context) => {
@@ -76,11 +75,11 @@ builder.mutationField('startScopeUpgrade', (t) =>
 const StartDeveloperTokenInput = builder.inputType('StartDeveloperTokenInput', {
   description: 'What the token is for and how long it lasts, and where to return to.',
   fields: (t) => ({
-    name: t.string({ required: false, description: 'To tell the tokens apart.' }),
+    name: t.string({ required: false, description: 'A name that tells the tokens apart.' }),
     expiresInDays: t.int({
       required: false,
       description:
-        'Default 90, at most 365 (unless configured otherwise), never past the OAuth refresh lifetime; 0 asks for the longest allowed.',
+        'Default 90, at most 365, unless configured otherwise; never past the OAuth grant. 0 means the longest allowed.',
     }),
     returnTo: t.string({ required: false, description: RETURN_TO }),
     exchangeChallenge: t.string({ required: false, description: EXCHANGE_CHALLENGE }),
@@ -90,7 +89,7 @@ const StartDeveloperTokenInput = builder.inputType('StartDeveloperTokenInput', {
 builder.mutationField('startDeveloperToken', (t) =>
   t.field({
     type: StartAuthorizationPayload,
-    description: 'Begin an authorization that creates a developer token with an OAuth grant of its own.',
+    description: 'Start an authorization that creates a developer token with an OAuth grant of its own.',
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: StartDeveloperTokenInput, required: true }) },
     resolve: async (_root, { input }, context) => {
@@ -106,8 +105,8 @@ builder.mutationField('startDeveloperToken', (t) =>
 type ReturnInput = { returnTo?: string | null | undefined; exchangeChallenge?: string | null | undefined }
 
 /**
- * How a flow returns that makes a session of the viewer's group. The client holds the new session as it holds its own: a script that
- * could turn a cookie into a token that it can read would be as dangerous as one that reads the cookie.
+ * How a flow returns that makes a session of the viewer's group. The client holds the new session as it holds its own:
+ * a script that could turn a cookie into a token that it can read would be as dangerous as one that reads the cookie.
  */
 function returnOfSession(context: Context, viewer: Viewer, input: ReturnInput): FlowReturn {
   const { returnTo = null, exchangeChallenge = null } = input
@@ -117,7 +116,7 @@ function returnOfSession(context: Context, viewer: Viewer, input: ReturnInput): 
   return { returnTo, binding: bindingOf(context, viewer, exchangeChallenge) }
 }
 
-/** Binds the flow to the client that begins it: by the challenge that it gives, else by the client cookie of its browser. */
+/** Binds the flow to the client that starts it: by its challenge, or by the client cookie of its browser. */
 function bindingOf({ clientRequest, cookies }: Context, { via }: Viewer, challenge: string | null): ClientBinding {
   if (challenge !== null) return bindToChallenge(challenge)
   if (via === 'bearer') {

@@ -6,16 +6,16 @@ import { LinkedAccount } from './linked-account.ts'
 import { Session } from './sessions.ts'
 
 const SwitchAccountInput = builder.inputType('SwitchAccountInput', {
-  description: 'Which account to go on as.',
+  description: 'Which account to continue as.',
   fields: (t) => ({ targetDid: t.id({ required: true, description: 'One of currentUser.linkedAccounts.' }) }),
 })
 
 const SwitchAccountPayload = builder.objectRef<Delivered>('SwitchAccountPayload').implement({
-  description: 'What the client goes on as.',
+  description: 'The account that the client continues as.',
   fields: (t) => ({
     account: t.field({
       type: LinkedAccount,
-      description: 'The active account now.',
+      description: 'The account that is active now.',
       resolve: ({ session }) => session,
     }),
     session: t.field({ type: Session, description: 'Its session.', resolve: ({ session }) => session }),

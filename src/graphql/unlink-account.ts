@@ -17,7 +17,8 @@ const UnlinkAccountPayload = builder.objectRef<{ unlinkedDid: string }>('UnlinkA
 builder.mutationField('unlinkAccount', (t) =>
   t.field({
     type: UnlinkAccountPayload,
-    description: 'Sign another account of the session group out. The active one goes on as it was.',
+    description: 'Sign out another account of the session group. The active one stays signed in.',
+
     authScopes: { signedIn: true },
     args: { input: t.arg({ type: UnlinkAccountInput, required: true }) },
     resolve: async (_root, { input }, context) => {

@@ -27,7 +27,7 @@ describeBrowser('GraphiQL, in Chromium', () => {
     const tabs = page.getByRole('tab', { name: /./ })
     await page.getByRole('button', { name: /execute query/i }).waitFor()
     const names = (await tabs.allInnerTexts()).join(' ')
-    for (const name of ['WhoAmI', 'WhereAmI', 'AddAccount', 'SwitchAccount', 'MakeDeveloperToken', 'Changes']) {
+    for (const name of ['WhoAmI', 'WhereAmI', 'AddAccount', 'SwitchAccount', 'CreateDeveloperToken', 'Changes']) {
       expect(names).toContain(name)
     }
     await runTab('WhoAmI', 'currentUser')

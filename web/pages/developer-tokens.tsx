@@ -48,7 +48,7 @@ function ShownOnce({ secret, dismiss }: { secret: string; dismiss: () => void })
   )
 }
 
-/** In days, as in the API: 0 requests the longest that the gateway allows. */
+/** In days, as in the API: 0 means the longest that the gateway allows. */
 const EXPIRIES = [
   { days: 7, label: '7 days' },
   { days: 30, label: '30 days' },

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** The suites that drive a whole gateway over HTTP. */
-const GATEWAY_SUITES = ['test/gateway/**/*.test.ts']
+const GATEWAY_SUITES = ['test/gateway/**/*.test.ts', 'test/attacks/**/*.test.ts']
 
 /** The suites that drive a whole gateway from Chromium. */
 const BROWSER_SUITES = ['test/browser/**/*.test.ts']

@@ -26,7 +26,7 @@ export const authorizationRequestSchema: z.ZodType<AuthorizationRequest> = z.obj
 })
 
 /** What the user is asked on the authorization server's pages (OpenID Connect Core 1.0 §3.1.2.1; `create` as in its Prompt Create). */
-export type Prompt = 'create' | 'login'
+export type Prompt = 'create' | 'login' | 'consent'
 
 /** Why an authorization failed, in the words of `auth_error`. */
 export type RefusalCode = 'access_denied' | 'invalid_scope' | 'upstream_unavailable' | 'failed'

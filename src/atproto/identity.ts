@@ -28,11 +28,11 @@ export type Identity = { did: string; handle: string; pdsUrl: string }
 export interface Identities {
   readonly resolver: IdentityResolver
   /**
-   * Checks what a person typed and finds the account: a handle (an `@` before it is forgiven) or a DID.
-   * Gives the text to begin an authorization with.
+   * Checks what a person typed and finds the account: a handle (with or without an `@` before it) or a DID.
+   * @returns `input`: what to begin an authorization with, normalized; `did`: whose it is
    * @throws GatewayError INVALID_HANDLE, HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
    */
-  find(input: string): Promise<string>
+  find(input: string): Promise<{ input: string; did: string }>
   /** The account's identity as it is now, past every cache. */
   lookUp(did: string): Promise<Identity>
 }
@@ -64,7 +64,7 @@ export function createIdentities(config: Config): Identities {
         if (did === null) throw handleNotFound(account)
         await resolver.resolve(did, fresh)
         await resolver.resolve(account)
-        return account
+        return { input: account, did }
       } catch (error) {
         throw asLookUpError(error, account)
       }

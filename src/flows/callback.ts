@@ -20,10 +20,13 @@ export type AuthErrorCode = RefusalCode | 'expired' | 'client_mismatch' | 'accou
 class FlowRefused extends Error {
   override readonly name = 'FlowRefused'
   readonly code: AuthErrorCode
+  /** What else the frontend is told. */
+  readonly outcome: Readonly<Record<string, string>>
 
-  constructor(code: AuthErrorCode) {
+  constructor(code: AuthErrorCode, outcome: Readonly<Record<string, string>> = {}) {
     super(code)
     this.code = code
+    this.outcome = outcome
   }
 }
 
@@ -74,9 +77,14 @@ async function requireStarter({ stores, runtime }: Gateway, { flow }: PendingFlo
   if (!isSignedIn) throw new FlowRefused('expired')
 }
 
-/** Another account may have signed in to finish the flow: its grant must not end up with this one's session or token. */
-function requireAccount({ flow }: PendingFlow, { tokenSet }: Grant): void {
-  if (!flow.mayFinish(tokenSet.sub)) throw new FlowRefused('account_mismatch')
+/**
+ * The account that signed in must be the one that was meant (atproto OAuth, "Identity Authentication"): a server that an attacker
+ * runs, or another person at the keyboard, could otherwise sign the user in as somebody else. The frontend may offer to go on
+ * as the account that came.
+ */
+function requireAccount({ account }: PendingFlow, { tokenSet }: Grant): void {
+  if (account === null || account === tokenSet.sub) return
+  throw new FlowRefused('account_mismatch', { auth_error_account: tokenSet.sub })
 }
 
 function requireScopes({ scopes }: PendingFlow, { tokenSet }: Grant): void {
@@ -128,5 +136,6 @@ function refusal({ runtime }: Gateway, { flow, returnTo }: PendingFlow, error: u
   const isExpected = error instanceof FlowRefused || error instanceof AuthorizationRefused
   const code = isExpected ? error.code : 'failed'
   runtime.logger[isExpected ? 'info' : 'error']({ err: error, flow: flow.kind, code }, 'flow refused')
-  return withOutcome(returnTo, { auth_error: code, auth_error_flow: flow.kind })
+  const more = error instanceof FlowRefused ? error.outcome : {}
+  return withOutcome(returnTo, { auth_error: code, auth_error_flow: flow.kind, ...more })
 }

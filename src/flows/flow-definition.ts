@@ -18,6 +18,8 @@ export type FlowStart<Purpose> = {
   /** A handle, a DID, or the URL of a server. */
   input: string
   scopes: readonly string[]
+  /** The DID of the account that is meant: no other may finish the flow. Null where the user chooses it at the server. */
+  account: string | null
   purpose: Purpose
 }
 
@@ -47,8 +49,6 @@ type FlowSpec<Request, Purpose> = {
   start(gateway: Gateway, request: Request): FlowStart<Purpose> | Promise<FlowStart<Purpose>>
   /** Who began the flow from within a session, and has to be signed in until its end. */
   starter(purpose: Purpose): Starter | null
-  /** Whether the account that signed in may finish the flow. */
-  mayFinish(purpose: Purpose, did: string): boolean
   /** The session that the callback makes. */
   session(purpose: Purpose, context: SessionContext): SessionPlan
   /**
@@ -72,7 +72,6 @@ export type FlowDefinition<Request> = Pick<FlowSpec<Request, unknown>, 'kind' | 
 export type Flow = Pick<FlowSpec<never, unknown>, 'kind' | 'outcome' | 'welcomesNewcomers' | 'announces'> & {
   readonly purpose: unknown
   readonly starter: Starter | null
-  mayFinish(did: string): boolean
   session(context: SessionContext): SessionPlan
   admit(admission: Admission): Promise<SessionToken | null>
 }
@@ -93,7 +92,6 @@ export function defineFlow<Request, Purpose>(spec: FlowSpec<Request, Purpose>): 
         announces,
         purpose,
         starter: spec.starter(purpose),
-        mayFinish: (did) => spec.mayFinish(purpose, did),
         session: (context) => spec.session(purpose, context),
         admit: (admission) => spec.admit(admission, purpose),
       }

@@ -13,6 +13,8 @@ export type PendingFlow = {
   binding: ClientBinding
   /** Absolute URL, checked when the flow began. */
   returnTo: string
+  /** The DID of the account that is meant; null where the user chooses it at the server. */
+  account: string | null
   /** What was asked for, all of which must be granted. */
   scopes: readonly string[]
   /** Holds the PKCE verifier and the DPoP key. */
@@ -27,6 +29,7 @@ const stored = z.object({
   purpose: z.unknown(),
   binding: clientBindingSchema,
   returnTo: z.url(),
+  account: z.string().nullable(),
   scopes: z.array(z.string()),
   request: authorizationRequestSchema,
 })

@@ -24,12 +24,12 @@ export async function startFlow<Request>(
   const { kind, prompt } = definition
   // First, before anything is looked up for a flow that could not return.
   const absoluteReturnTo = resolveReturnTo({ returnTo, frontendUrl: gateway.config.frontendUrl, binding })
-  const { input, scopes, purpose } = await definition.start(gateway, request)
+  const { input, scopes, account, purpose } = await definition.start(gateway, request)
   // An outage is noticed before the account's authorization server is asked.
   await gateway.stores.ephemeral.ping()
   const expiresAt = new Date(gateway.runtime.clock() + PENDING_FLOW_TTL)
   const pushed = await pushAuthorizationRequest(gateway.atproto.clients, { input, scope: formatScope(scopes), prompt })
-  const pending = { kind, purpose, binding, returnTo: absoluteReturnTo, scopes, request: pushed.request }
+  const pending = { kind, purpose, binding, returnTo: absoluteReturnTo, account, scopes, request: pushed.request }
   await savePendingFlow(gateway, pending)
   return { authUrl: pushed.authUrl, expiresAt }
 }

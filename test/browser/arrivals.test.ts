@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
+import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
-import { giveCookies, noticeOf } from '../support/portal.ts'
+import { authorizeOnPds } from '../support/pds-pages.ts'
+import { authorizeHere, giveCookies, noticeOf, whoIn } from '../support/portal.ts'
 import { obtainExchangeToken } from '../support/sign-in.ts'
 
 /** Every `auth_error` of the gateway (docs/errors.md), and what a person reads of it. */
@@ -9,7 +11,7 @@ const REASONS = [
   ['access_denied', 'You declined at your server.'],
   ['invalid_scope', 'Your server does not grant what this app asks for.'],
   ['expired', 'This took too long, or was already finished elsewhere.'],
-  ['account_mismatch', 'You signed in with a different account'],
+  ['account_mismatch', 'You signed in at your server with another account'],
   ['client_mismatch', 'This was started in another browser.'],
   ['scope_missing', 'Your server did not grant everything that this app asked for.'],
   ['upstream_unavailable', 'Your server could not be reached.'],
@@ -44,6 +46,20 @@ describeBrowser('coming back to the portal', () => {
     await noticeOf(page).waitFor({ state: 'detached' })
   })
 
+  it('from another account than the one that was named offers to go on as that one', async () => {
+    const { page, atgate } = scene
+    await page.goto(atgate.url)
+    const authUrl = await page.evaluate(async () => {
+      const response = await fetch('/auth/start?handle=carol.test', { headers: { accept: 'application/json' } })
+      return ((await response.json()) as { authUrl: string }).authUrl
+    })
+    await page.goto(await authorizeOnPds(authUrl, { username: 'bob.test', password: SANDBOX_PASSWORD }))
+    await noticeOf(page).getByText('You signed in at your server with another account').waitFor()
+    await page.getByRole('button', { name: 'Sign in as that account' }).click()
+    await authorizeHere(page, atgate.url)
+    await whoIn(page).getByText('bob.test').waitFor()
+  })
+
   it('with an exchange token trades it without a trace in the history', async () => {
     const { page, context, atgate } = scene
     const browser = createHttpBrowser(atgate.url)
@@ -65,7 +81,7 @@ describeBrowser('coming back to the portal', () => {
     const { page, atgate } = scene
     const token = await obtainExchangeToken(createHttpBrowser(atgate.url), 'alice.test')
     await page.goto(`${atgate.url}/?exchange_token=${token}`)
-    await page.getByRole('alert').getByText('was given to another client').waitFor()
+    await page.getByRole('alert').getByText('belongs to another client').waitFor()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
     expect(page.url()).toBe(`${atgate.url}/`)
   })

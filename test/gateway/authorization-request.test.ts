@@ -44,9 +44,9 @@ describeGateway('the authorization request that the PDS is pushed', () => {
     expect(page).toEqual({ ...BASIC, scope: 'atproto transition:email', loginHint: 'alice.test' })
   })
 
-  it('names the account and its scopes to create a developer token', async () => {
+  it('names the account and its scopes, and asks for consent, to create a developer token', async () => {
     const page = await readAuthorizationPage(await startDeveloperToken(browser))
-    expect(page).toEqual({ ...BASIC, loginHint: 'alice.test' })
+    expect(page).toEqual({ ...BASIC, prompt: 'consent', loginHint: 'alice.test' })
   })
 
   it('has the password asked for anew, even where the PDS remembers the browser, to add an account and only then', async () => {

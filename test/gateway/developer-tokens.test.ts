@@ -118,7 +118,7 @@ describeGateway('developer tokens', () => {
   it('are not made by another account than the one that asked: nothing is created, the session stays', async () => {
     const before = await countRows(atgate.gateway.stores.db)
     const destination = await finishAs(browser, await startDeveloperToken(browser), 'bob.test')
-    expect(outcomeOf(destination)).toEqual({ auth_error: 'account_mismatch', auth_error_flow: 'developer_token' })
+    expect(outcomeOf(destination)).toMatchObject({ auth_error: 'account_mismatch', auth_error_flow: 'developer_token' })
     expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
     expect((await currentUserOf(browser))?.handle).toBe('alice.test')
   })

@@ -103,7 +103,7 @@ describeGateway('a scope upgrade', () => {
     const before = await countRows(atgate.gateway.stores.db)
     const session = (await currentUserOf(browser))?.session.id
     const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'bob.test')
-    expect(outcomeOf(destination)).toEqual({ auth_error: 'account_mismatch', auth_error_flow: 'scope_upgrade' })
+    expect(outcomeOf(destination)).toMatchObject({ auth_error: 'account_mismatch', auth_error_flow: 'scope_upgrade' })
     expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
     expect((await currentUserOf(browser))?.session.id).toBe(session)
   })

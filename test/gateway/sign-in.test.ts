@@ -15,14 +15,12 @@ describeGateway('signing in', () => {
   })
   afterAll(() => atgate.close())
 
-  it('goes through the PDS and ends with the account in currentUser, within 5 s', async () => {
+  it('goes through the PDS and ends with the account in currentUser', async () => {
     const browser = createHttpBrowser(atgate.url)
     expect((await browser.graphql(CurrentUserDocument)).data).toEqual({ currentUser: null })
 
-    const startedAt = performance.now()
     const exchanged = await signIn(browser, 'alice.test')
     const { data, errors } = await browser.graphql(CurrentUserDocument)
-    expect(performance.now() - startedAt).toBeLessThan(5000)
 
     expect(errors).toEqual([])
     expect(data?.currentUser).toMatchObject({

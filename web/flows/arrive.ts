@@ -1,7 +1,8 @@
 import type { Client } from 'urql'
 import { problemOf } from '../api/client.ts'
 import { ExchangeTokenDocument } from '../generated/graphql.ts'
-import type { Notice } from '../parts/notice.tsx'
+import type { Notice, NoticeAction } from '../parts/notice.tsx'
+import { goOnAs } from './go-on-as.ts'
 import type { Outcome } from './outcome.ts'
 import { wordsForRefusal, wordsForSuccess } from './words.ts'
 
@@ -17,7 +18,10 @@ export type Arrival = { notice: Notice | null; developerToken: string | null }
 export async function arrive(client: Client, outcome: Outcome): Promise<Arrival> {
   if (outcome === null) return { notice: null, developerToken: null }
   const { kind } = outcome
-  if ('error' in outcome) return refused(wordsForRefusal(kind, outcome.error))
+  if ('error' in outcome) {
+    const { error, account } = outcome
+    return refused(wordsForRefusal(kind, error), account === null ? null : goOnAs(client, kind, account))
+  }
   const input = { exchangeToken: outcome.exchangeToken }
   const { data, error } = await client.mutation(ExchangeTokenDocument, { input })
   if (error !== undefined) return refused(problemOf(error))
@@ -26,6 +30,6 @@ export async function arrive(client: Client, outcome: Outcome): Promise<Arrival>
   return { notice: { tone: 'good', text: wordsForSuccess(kind, account.handle) }, developerToken: sessionToken }
 }
 
-function refused(text: string): Arrival {
-  return { notice: { tone: 'bad', text }, developerToken: null }
+function refused(text: string, action: NoticeAction | null = null): Arrival {
+  return { notice: { tone: 'bad', text, ...(action && { action }) }, developerToken: null }
 }

@@ -2,9 +2,21 @@
 export type FlowKind = 'login' | 'create_account' | 'add_account' | 'scope_upgrade' | 'developer_token'
 
 /** What a flow returned with: a token to exchange, or the reason for a refusal. Null when no flow returned. */
-export type Outcome = { kind: FlowKind; exchangeToken: string } | { kind: FlowKind; error: string } | null
+export type Outcome =
+  | { kind: FlowKind; exchangeToken: string }
+  /** `account`: the DID of the account that signed in, if it was another than the one that was meant. */
+  | { kind: FlowKind; error: string; account: string | null }
+  | null
 
-const PARAMETERS = ['exchange_token', 'account_added', 'scope_upgraded', 'dev_token', 'auth_error', 'auth_error_flow']
+const PARAMETERS = [
+  'exchange_token',
+  'account_added',
+  'scope_upgraded',
+  'dev_token',
+  'auth_error',
+  'auth_error_flow',
+  'auth_error_account',
+]
 
 /**
  * Reads the outcome from the URL, and removes it from the address bar and the history before anything else on this page
@@ -20,7 +32,9 @@ export function takeOutcome(): Outcome {
 
 function outcomeOf(params: URLSearchParams): Outcome {
   const error = params.get('auth_error')
-  if (error !== null) return { kind: flowKindOf(params.get('auth_error_flow')), error }
+  if (error !== null) {
+    return { kind: flowKindOf(params.get('auth_error_flow')), error, account: params.get('auth_error_account') }
+  }
   const exchangeToken = params.get('exchange_token')
   return exchangeToken === null ? null : { kind: succeededKind(params), exchangeToken }
 }

@@ -5,7 +5,7 @@ const REASONS: Record<string, string> = {
   access_denied: 'You declined at your server.',
   invalid_scope: 'Your server does not grant what this app asks for.',
   expired: 'This took too long, or was already finished elsewhere. Please start again.',
-  account_mismatch: 'You signed in with a different account than the one that this is for.',
+  account_mismatch: 'You signed in at your server with another account than the one that you named here.',
   client_mismatch: 'This was started in another browser. Please start again in this one.',
   scope_missing: 'Your server did not grant everything that this app asked for.',
   upstream_unavailable: 'Your server could not be reached. Please try again later.',

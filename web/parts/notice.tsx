@@ -1,7 +1,10 @@
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from 'react'
 
 /** A message that belongs to no field. */
-export type Notice = { tone: 'good' | 'bad'; text: string }
+export type Notice = { tone: 'good' | 'bad'; text: string; action?: NoticeAction }
+
+/** What the user can do about a notice. `run` throws an Error whose message is for people to read. */
+export type NoticeAction = { label: string; run: () => Promise<void> }
 
 const NoticeContext = createContext<(notice: Notice) => void>(() => {})
 
@@ -33,10 +36,18 @@ export function Notices({ first, children }: { first: Notice | null; children: R
   )
 }
 
-function Card({ tone, text, onDismiss }: Notice & { onDismiss: () => void }) {
+function Card({ tone, text, action, onDismiss }: Notice & { onDismiss: () => void }) {
+  const notify = useNotify()
+  const act = ({ run }: NoticeAction) =>
+    run().catch((error: Error) => notify({ tone: 'bad', text: error.message, ...(action && { action }) }))
   return (
     <div className={`notice ${tone}`}>
       <p className="names">{text}</p>
+      {action !== undefined && (
+        <button type="button" className="button" onClick={() => act(action)}>
+          {action.label}
+        </button>
+      )}
       <button type="button" className="button quiet" onClick={onDismiss}>
         Dismiss
       </button>

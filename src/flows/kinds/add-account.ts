@@ -13,7 +13,7 @@ import { type Starter, starterOf, starterSchema } from '../starter.ts'
 export type AddAccountRequest = { viewer: Viewer; handle: string }
 
 /**
- * Links another account to the viewer's session group. Any account may finish it; one that is linked already gets a new session.
+ * Links another account to the viewer's session group. One whose grant was lost gets a new session in the place of the old one.
  * @throws GatewayError from `start`: INVALID_HANDLE, HANDLE_NOT_FOUND, ALREADY_LINKED, FORBIDDEN, SERVICE_UNAVAILABLE
  */
 export const addAccount = defineFlow({
@@ -26,23 +26,21 @@ export const addAccount = defineFlow({
   announces: 'ACCOUNT_ADDED',
   async start(gateway, { viewer, handle }: AddAccountRequest) {
     const starter = starterOf(viewer)
-    const input = await gateway.atproto.identities.find(handle)
-    await refuseLinkedAccount(gateway, starter, input)
-    return { input, scopes: gateway.config.oauth.requiredScopes, purpose: { starter } }
+    const { input, did } = await gateway.atproto.identities.find(handle)
+    await refuseLinkedAccount(gateway, starter, { input, did })
+    return { input, scopes: gateway.config.oauth.requiredScopes, account: did, purpose: { starter } }
   },
   starter: ({ starter }) => starter,
-  mayFinish: () => true,
   session: (_purpose, context) => clientSession(context),
   admit: (admission, { starter }) => admitBesideOthers(admission, starter),
 })
 
 /** An account whose grant was lost may be added again, which replaces its session. */
 async function refuseLinkedAccount(
-  { atproto, stores, runtime }: Gateway,
+  { stores, runtime }: Gateway,
   { groupId }: Starter,
-  input: string,
+  { input, did }: { input: string; did: string },
 ): Promise<void> {
-  const { did } = await atproto.identities.resolver.resolve(input)
   const linked = await stores.db.session.findFirst({
     where: { AND: [linkedSessions(groupId, new Date(runtime.clock())), { did }] },
     select: { grant: { select: { state: true } } },

@@ -21,10 +21,9 @@ export const createAccount = defineFlow({
   welcomesNewcomers: true,
   announces: null,
   start({ config }, { pdsUrl }: CreateAccountRequest) {
-    return { input: creationServer(config, pdsUrl), scopes: config.oauth.requiredScopes, purpose: {} }
+    return { input: creationServer(config, pdsUrl), scopes: config.oauth.requiredScopes, account: null, purpose: {} }
   },
   starter: () => null,
-  mayFinish: () => true,
   session: (_purpose, context) => clientSession(context),
   admit: admitToNewGroup,
 })

@@ -21,7 +21,8 @@ const LONGEST_NAME = 100
 export const developerToken = defineFlow({
   kind: 'developer_token',
   purpose: z.object({ starter: starterSchema, name: z.string().nullable(), days: z.number() }),
-  prompt: null,
+  // Without it a server may grant again in silence, and a script on an allowed origin could mint a long-lived bearer token.
+  prompt: 'consent',
   outcome: { dev_token: 'true' },
   welcomesNewcomers: false,
   announces: null,
@@ -30,10 +31,9 @@ export const developerToken = defineFlow({
     requireScopes(config, viewer)
     const days = tokenDays(config, expiresInDays)
     const purpose = { starter, name: tokenName(name), days }
-    return { input: starter.did, scopes: keptScopes(config, viewer), purpose }
+    return { input: starter.did, scopes: keptScopes(config, viewer), account: starter.did, purpose }
   },
   starter: ({ starter }) => starter,
-  mayFinish: ({ starter }, did) => did === starter.did,
   session: ({ name, days }) => ({ kind: 'DEVELOPER_TOKEN', name, days }),
   async admit(admission) {
     await auditAdmission(admission, 'developer_token_created', admission.session)

@@ -20,17 +20,19 @@ export const login = defineFlow({
   welcomesNewcomers: true,
   announces: null,
   async start(gateway, { account }: LoginRequest) {
-    const input = await findAccountOrServer(gateway, account.trim())
-    return { input, scopes: gateway.config.oauth.requiredScopes, purpose: {} }
+    const found = await findAccountOrServer(gateway, account.trim())
+    return { ...found, scopes: gateway.config.oauth.requiredScopes, purpose: {} }
   },
   starter: () => null,
-  mayFinish: () => true,
   session: (_purpose, context) => clientSession(context),
   admit: admitToNewGroup,
 })
 
 /** Someone who forgot their handle may name the server and choose the account there. */
-async function findAccountOrServer({ config, atproto }: Gateway, account: string): Promise<string> {
-  if (!/^https?:\/\//i.test(account)) return atproto.identities.find(account)
-  return parseServerUrl(account, { allowHttp: config.oauth.allowInsecurePds })
+async function findAccountOrServer({ config, atproto }: Gateway, text: string) {
+  if (/^https?:\/\//i.test(text)) {
+    return { input: parseServerUrl(text, { allowHttp: config.oauth.allowInsecurePds }), account: null }
+  }
+  const { input, did } = await atproto.identities.find(text)
+  return { input, account: did }
 }

@@ -30,11 +30,11 @@ export const scopeUpgrade = defineFlow({
     return {
       input: starter.did,
       scopes: unionOfScopes(keptScopes(config, viewer), added),
+      account: starter.did,
       purpose: { starter },
     }
   },
   starter: ({ starter }) => starter,
-  mayFinish: ({ starter }, did) => did === starter.did,
   session: (_purpose, context) => clientSession(context),
   admit: (admission, { starter }) => admitInPlace(admission, starter),
 })

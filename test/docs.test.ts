@@ -18,3 +18,18 @@ it.each([...globSync('*.md'), ...globSync('docs/**/*.md')])('every file that %s 
   const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, link = '']) => link)
   expect(links.filter((link) => !existsSync(join(dirname(page), link)))).toEqual([])
 })
+
+it('docs/architecture.md names functions that are in the files that it names', () => {
+  const steps = [...read('docs/architecture.md').matchAll(/\| \[(\S+)\]\(\S+\) \| (.+) \|$/gm)].flatMap(
+    ([, file = '', names]) => [...String(names).matchAll(/`(\w+)`/g)].map(([, name = '']) => ({ file, name })),
+  )
+  expect(steps.length).toBeGreaterThan(20)
+  expect(steps.filter(({ file, name }) => !new RegExp(`\\b${name}\\b`).test(read(file)))).toEqual([])
+})
+
+it.each([...globSync('*.md'), ...globSync('docs/**/*.md')])('every source file that %s names exists', (page) => {
+  const paths = [...read(page).matchAll(/`((?:src|web|test|docs|scripts|prisma|examples)\/[\w./-]+)`/g)].map(
+    ([, path = '']) => path,
+  )
+  expect(paths.filter((path) => !existsSync(path))).toEqual([])
+})

@@ -45,7 +45,7 @@ async function takeAll(page: Page): Promise<void> {
   await take(page, 'accounts')
   await page.getByRole('link', { name: 'Tokens' }).click()
   await page.getByLabel('Name').fill('nightly backup')
-  await page.getByRole('button', { name: 'Make token' }).click()
+  await page.getByRole('button', { name: 'Create token' }).click()
   await authorize(page)
   await page.getByRole('button', { name: 'Done' }).click()
   await take(page, 'tokens')

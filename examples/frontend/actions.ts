@@ -21,7 +21,7 @@ export function createActions({ api, session, page }: Parts) {
     },
 
     /** Goes to the account's own server, which asks for permission to create a token. */
-    async makeToken(): Promise<void> {
+    async createToken(): Promise<void> {
       const input = { name: document.title, returnTo: location.pathname }
       location.assign((await api.mutate(StartDeveloperTokenDocument, { input })).startDeveloperToken.authUrl)
     },

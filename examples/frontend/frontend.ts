@@ -25,7 +25,7 @@ export function startFrontend({ gatewayUrl, outcome, api }: Options): Frontend {
   const page = createPage({
     gatewayUrl,
     onListTokens: () => act(actions.listTokens),
-    onMakeToken: () => act(actions.makeToken),
+    onCreateToken: () => act(actions.createToken),
     onSwitch: (did) => act(() => actions.switchTo(did)),
     onSignOut: () => act(actions.signOut),
   })

@@ -5,7 +5,7 @@ import type { User } from './session.ts'
 type Options = {
   gatewayUrl: string
   onListTokens: () => void
-  onMakeToken: () => void
+  onCreateToken: () => void
   onSwitch: (did: string) => void
   onSignOut: () => void
 }
@@ -22,14 +22,14 @@ export type Page = {
 }
 
 /** Fills the document with page.html. */
-export function createPage({ gatewayUrl, onListTokens, onMakeToken, onSwitch, onSignOut }: Options): Page {
+export function createPage({ gatewayUrl, onListTokens, onCreateToken, onSwitch, onSignOut }: Options): Page {
   document.body.innerHTML = markup
   const signIn = find('sign-in', HTMLFormElement)
   // A form is enough: the browser goes to the gateway, which sends it to the account's own server.
   signIn.action = `${gatewayUrl}/auth/start`
   find('return-to', HTMLInputElement).value = location.pathname
   find('list-tokens').onclick = onListTokens
-  find('make-token').onclick = onMakeToken
+  find('create-token').onclick = onCreateToken
   find('sign-out').onclick = onSignOut
 
   return {

@@ -21,7 +21,7 @@ describeBrowser('developer tokens, in Chromium', () => {
     const { page } = scene
     await page.getByLabel('Name').fill(name)
     await page.getByLabel('Ends after').selectOption(expiry)
-    await page.getByRole('button', { name: 'Make token' }).click()
+    await page.getByRole('button', { name: 'Create token' }).click()
   }
 
   it('are made with a name and an end, shown once, copied, listed, and revoked after a question', async () => {

@@ -24,7 +24,7 @@ export function DeveloperTokensPage({ newToken }: { newToken: NewToken }) {
       <PageHeading title="Developer tokens">
         For scripts that act as {user.handle}. A token works until it ends or is revoked, even when you are signed out.
       </PageHeading>
-      {newToken === null ? <MakeToken /> : <ShownOnce {...newToken} />}
+      {newToken === null ? <CreateToken /> : <ShownOnce {...newToken} />}
       <TokenList />
     </>
   )
@@ -56,11 +56,11 @@ const EXPIRIES = [
   { days: 0, label: 'As long as allowed' },
 ]
 
-function MakeToken() {
+function CreateToken() {
   const { run, isBusy } = useAction()
   const [problem, setProblem] = useState<string | null>(null)
 
-  async function make(event: FormEvent<HTMLFormElement>) {
+  async function create(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
     const name = String(form.get('name'))
@@ -75,9 +75,9 @@ function MakeToken() {
   }
 
   return (
-    <section className="panel" aria-labelledby="make-token">
-      <h2 id="make-token">Make a token</h2>
-      <form onSubmit={make}>
+    <section className="panel" aria-labelledby="create-token">
+      <h2 id="create-token">Create a token</h2>
+      <form onSubmit={create}>
         <div className="fields">
           <div>
             <label htmlFor="token-name">Name</label>
@@ -102,7 +102,7 @@ function MakeToken() {
           {problem ?? 'Your server asks you to allow it. The token may end sooner, with the grant of your server.'}
         </p>
         <button type="submit" className="button primary" disabled={isBusy}>
-          Make token
+          Create token
         </button>
       </form>
     </section>

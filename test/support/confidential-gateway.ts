@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { inject } from 'vitest'
 import type { Environment } from '../../src/config/config.ts'
 import { freePort } from '../../src/sandbox/network.ts'
+import { fixture } from './fixtures.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { PUBLIC_NAME, startTlsFront } from './public-name.ts'
 
@@ -17,7 +17,8 @@ export async function startConfidentialGateway(env: Environment = {}): Promise<C
     OAUTH_PRIVATE_KEYS: JSON.stringify({ keys: [privateKey('new'), privateKey('old')] }),
     ...env,
   })
-  const front = await startTlsFront(inject('publicName'), { port, targetPort: Number(new URL(atgate.url).port) })
+  const { publicName } = await fixture('network')
+  const front = await startTlsFront(publicName, { port, targetPort: Number(new URL(atgate.url).port) })
   return {
     ...atgate,
     publicUrl,

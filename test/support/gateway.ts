@@ -6,6 +6,7 @@ import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { freePort } from '../../src/sandbox/network.ts'
+import { fixture } from './fixtures.ts'
 import { openStores, type Stores } from './stores.ts'
 
 /** A whole gateway over real stores, listening, on the test run's atproto network. */
@@ -25,7 +26,7 @@ export type TestGateway = {
 const ENCRYPTION_KEYS = `test:${randomBytes(32).toString('base64url')}`
 
 export async function startGateway(env: Environment = {}, givenStores?: Stores): Promise<TestGateway> {
-  const stores = givenStores ?? (await openStores())
+  const [stores] = await Promise.all([givenStores ?? openStores(), fixture('network')])
   const logLines: string[] = []
   const environment = { ...sandboxEnvironment(await freePort()), ...env }
   const port = Number(environment.PORT)

@@ -1,14 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
-import { openDatabase } from '../../src/store/sql/database.ts'
-import { applyMigrations } from '../../src/store/sql/migrate.ts'
-import { createPGliteAdapter } from '../../src/store/sql/pglite-adapter.ts'
 import { chromiumPath } from './chromium.ts'
-import { createFreshDatabase } from './fresh-database.ts'
-import { forkNetwork } from './network.ts'
+import { serveFixtures } from './fixtures-server.ts'
+import { createFreshDatabase, type FreshDatabase } from './fresh-database.ts'
+import { reserveNetwork } from './network.ts'
 import { findServices, type Services } from './services.ts'
 
 declare module 'vitest' {
@@ -19,38 +19,42 @@ declare module 'vitest' {
     chromium: string | null
     plcUrl: string
     pdsUrl: string
-    /** A dumped PGlite with every migration, to start from. */
-    pgliteImage: string
-    /** A PostgreSQL database with every migration, to copy. */
-    template: string
-    /** PEM of the certificate and key that the PDS takes for those of the public name. */
-    publicName: { cert: string; key: string }
+    /** Where the test run says that a fixture is made (`fixture` in fixtures.ts). */
+    fixturesUrl: string
   }
 }
 
-/** Once for the whole run: the atproto network, and migrated databases to start from. */
+/**
+ * Once for the whole run: finds what the machine has, and serves the atproto network and migrated databases to whoever asks for
+ * them. A run of tests that need none of it starts none of it.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const services = await findServices()
   const chromium = chromiumPath()
   tellWhatIsMissing(services, chromium)
   const folder = await mkdtemp(join(tmpdir(), 'atgate-test-'))
-  const [network, template, pgliteImage] = await Promise.all([
-    forkNetwork(),
-    services.postgres ? createTemplate() : null,
-    dumpImage(join(folder, 'pglite.tar')),
-  ])
+  const network = await reserveNetwork()
+  const databases: FreshDatabase[] = []
+  const fixtures = await serveFixtures({
+    network: () => network.start(),
+    pgliteImage: () => dumpImage(join(folder, 'pglite.tar')),
+    async template() {
+      const template = await createFreshDatabase()
+      databases.push(template)
+      return migrate(template)
+    },
+  })
 
   project.provide('services', services)
   project.provide('chromium', chromium)
   project.provide('plcUrl', network.plcUrl)
   project.provide('pdsUrl', network.pdsUrl)
-  project.provide('publicName', network.publicName)
-  project.provide('pgliteImage', pgliteImage)
-  project.provide('template', template?.name ?? '')
+  project.provide('fixturesUrl', fixtures.url)
 
   return async () => {
+    await fixtures.close()
     await network.close()
-    await template?.drop()
+    for (const { drop } of databases) await drop()
     await rm(folder, { recursive: true })
   }
 }
@@ -69,17 +73,15 @@ function tellWhatIsMissing({ postgres, redis }: Services, chromium: string | nul
 }
 
 async function dumpImage(file: string): Promise<string> {
-  const pglite = new PGlite()
-  await applyMigrations(createPGliteAdapter(pglite))
-  const image = await pglite.dumpDataDir('none')
-  await writeFile(file, Buffer.from(await image.arrayBuffer()))
-  await pglite.close()
+  const program = fileURLToPath(new URL('./pglite-image.ts', import.meta.url))
+  await promisify(execFile)(process.execPath, [program, file])
   return file
 }
 
-async function createTemplate(): Promise<{ name: string; drop(): Promise<void> }> {
-  const { url, drop } = await createFreshDatabase()
+/** Applies every migration. Gives the name of the database, to which nobody is connected any more. */
+async function migrate({ url }: FreshDatabase): Promise<string> {
+  const { openDatabase } = await import('../../src/store/sql/database.ts')
   const database = await openDatabase({ kind: 'postgresql', url })
   await database.close()
-  return { name: new URL(url).pathname.slice(1), drop }
+  return new URL(url).pathname.slice(1)
 }

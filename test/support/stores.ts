@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { openAsBlob } from 'node:fs'
 import { pino } from 'pino'
 import { inject } from 'vitest'
 import type { EphemeralStore } from '../../src/store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
 import { createRedisStore } from '../../src/store/ephemeral/redis-store.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
+import { fixture, pgliteImage } from './fixtures.ts'
 import { createFreshDatabase } from './fresh-database.ts'
 import { createMovableClock, type MovableClock } from './movable-clock.ts'
 import { openRedisKeys } from './redis-keys.ts'
@@ -33,7 +33,7 @@ async function openEmbedded(): Promise<Stores> {
   const statements: string[] = []
   const database = await openDatabase({
     kind: 'memory',
-    image: await openAsBlob(inject('pgliteImage')),
+    image: await pgliteImage(),
     onQuery: (sql) => void statements.push(sql),
   })
   const held = new Map<string, string>()
@@ -63,7 +63,7 @@ async function openEmbedded(): Promise<Stores> {
 export async function openServices(through: (url: string) => Promise<string> = async (url) => url): Promise<Stores> {
   const clock = createMovableClock()
   const statements: string[] = []
-  const fresh = await createFreshDatabase(inject('template'))
+  const fresh = await createFreshDatabase(await fixture('template'))
   const database = await openDatabase({
     kind: 'postgresql',
     url: await through(fresh.url),

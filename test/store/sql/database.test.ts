@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { openAsBlob } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import pg from 'pg'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { type DatabaseOptions, MIGRATION_LOCK, openDatabase } from '../../../src/store/sql/database.ts'
 import { readMigrations } from '../../../src/store/sql/migrations.ts'
+import { fixture, pgliteImage } from '../../support/fixtures.ts'
 import { createFreshDatabase } from '../../support/fresh-database.ts'
 import { POSTGRES_URL } from '../../support/services.ts'
 
@@ -80,12 +80,12 @@ describe.skipIf(!inject('services').postgres)('replicas that start at once', () 
 describe.each<{ store: string; open: () => Promise<DatabaseOptions>; there: boolean }>([
   {
     store: 'PGlite',
-    open: async () => ({ kind: 'memory', image: await openAsBlob(inject('pgliteImage')) }),
+    open: async () => ({ kind: 'memory', image: await pgliteImage() }),
     there: true,
   },
   {
     store: 'PostgreSQL',
-    open: async () => ({ kind: 'postgresql', url: (await freshDatabase(inject('template'))).url }),
+    open: async () => ({ kind: 'postgresql', url: (await freshDatabase(await fixture('template'))).url }),
     there: inject('services').postgres,
   },
 ])('on $store', ({ open, there }) => {

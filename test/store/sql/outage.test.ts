@@ -1,7 +1,7 @@
-import { openAsBlob } from 'node:fs'
 import pg from 'pg'
 import { describe, expect, inject, it, type TestContext } from 'vitest'
 import { type Database, openDatabase } from '../../../src/store/sql/database.ts'
+import { fixture, pgliteImage } from '../../support/fixtures.ts'
 import { createFreshDatabase } from '../../support/fresh-database.ts'
 import { POSTGRES_URL } from '../../support/services.ts'
 import { proxyUrl } from '../../support/tcp-proxy.ts'
@@ -122,12 +122,12 @@ const SLEEPING = `pg_stat_activity WHERE datname = $1 AND state = 'active' AND q
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 async function openEmbedded(): Promise<Database> {
-  return openDatabase({ kind: 'memory', image: await openAsBlob(inject('pgliteImage')) })
+  return openDatabase({ kind: 'memory', image: await pgliteImage() })
 }
 
 /** A database behind a line that can be broken; all of it gone when the test is over. */
 async function openPostgres(atEnd: TestContext['onTestFinished'], options: { poolSize?: number } = {}) {
-  const fresh = await createFreshDatabase(inject('template'))
+  const fresh = await createFreshDatabase(await fixture('template'))
   atEnd(fresh.drop)
   const { proxy, url } = await proxyUrl(fresh.url, 5432)
   atEnd(() => proxy.close())

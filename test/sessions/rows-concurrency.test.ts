@@ -3,6 +3,7 @@ import { SessionRows } from '../../src/sessions/rows.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
 import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
 import { aSession } from '../support/builders.ts'
+import { fixture } from '../support/fixtures.ts'
 import { createFreshDatabase, type FreshDatabase } from '../support/fresh-database.ts'
 
 /** Several connections that write at once: what PGlite, which has one, cannot show. */
@@ -12,7 +13,7 @@ describe.skipIf(!inject('services').postgres)('SessionRows over PostgreSQL', () 
   let db: PrismaClient
 
   beforeAll(async () => {
-    fresh = await createFreshDatabase(inject('template'))
+    fresh = await createFreshDatabase(await fixture('template'))
     database = await openDatabase({ kind: 'postgresql', url: fresh.url })
     db = database.prisma
   })

@@ -1,5 +1,8 @@
+import type { Gateway } from '../../src/gateway.ts'
 import { newId, newSecret } from '../../src/platform/random.ts'
+import { authenticate } from '../../src/sessions/authenticate.ts'
 import { formatSessionToken, hashSecret } from '../../src/sessions/token.ts'
+import type { Viewer } from '../../src/sessions/viewer.ts'
 import type { Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -7,7 +10,10 @@ const DAY = 24 * 60 * 60 * 1000
 /** A session as it stands in the database, and the text by which its client proves it. */
 export type BuiltSession = { session: Session; token: string }
 
-/** What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group. */
+/**
+ * What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group; without a
+ * `secretHash` (null) it awaits its exchange.
+ */
 export type SessionOptions = {
   handle?: string
   grant?: Partial<Prisma.GrantUncheckedCreateInput>
@@ -41,7 +47,8 @@ export async function aSession(
       ...grant,
     },
   })
-  const groupId = kind === 'DEVELOPER_TOKEN' ? null : (options.groupId ?? (await aGroup(db, now)))
+  const isAlone = kind === 'DEVELOPER_TOKEN' || options.secretHash === null
+  const groupId = isAlone ? null : (options.groupId ?? (await aGroup(db, now)))
   const isActive = groupId !== null && (await db.session.count({ where: { groupId, isActive: true } })) === 0
   const secret = newSecret()
   const session = await db.session.create({
@@ -62,6 +69,32 @@ export async function aSession(
   })
   const token = formatSessionToken({ id: session.id, secret }, { developer: kind === 'DEVELOPER_TOKEN' })
   return { session, token }
+}
+
+type Stores = { stores: Pick<Gateway['stores'], 'db'>; runtime: Pick<Gateway['runtime'], 'clock'> }
+
+export type BuiltViewer = BuiltSession & { viewer: Viewer }
+
+/** Writes a session as `aSession` does, and gives its client as the gateway sees it. */
+export async function aViewer(gateway: Stores, options: SessionOptions = {}): Promise<BuiltViewer> {
+  const built = await aSession({ db: gateway.stores.db, now: gateway.runtime.clock() }, options)
+  return { ...built, viewer: await viewerOf(gateway, built.token) }
+}
+
+/** Who presents this session token as a cookie. */
+export async function viewerOf(gateway: Stores, token: string): Promise<Viewer> {
+  const viewer = await authenticate(gateway, { sessionCookie: token, authorization: null })
+  if (viewer === null) throw new Error('the session token authenticates nobody')
+  return viewer
+}
+
+/** A client, as the audit trail names it. */
+export const CLIENT = { ip: '203.0.113.7', userAgent: 'Test/1.0' }
+
+/** What the audit trail says of a session, in the order of the kinds. */
+export async function eventsOf({ stores }: Pick<Stores, 'stores'>, sessionId: string) {
+  const events = await stores.db.auditEvent.findMany({ where: { sessionId }, orderBy: { kind: 'asc' } })
+  return events.map(({ id, at, ...event }) => event)
 }
 
 async function anAccount(db: PrismaClient, { handle, now }: { handle: string; now: number }): Promise<string> {

@@ -1,0 +1,111 @@
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { announce, type SessionChangeKind, sessionChanges } from '../../src/sessions/changes.ts'
+import { switchAccount } from '../../src/sessions/switch.ts'
+import { aSession, aViewer, type BuiltViewer, CLIENT, didOf } from '../support/builders.ts'
+import { withMembers } from '../support/faults.ts'
+import { eventually } from '../support/tables.ts'
+import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
+
+describe('session changes', () => {
+  let gateway: UnitGateway
+  let alice: BuiltViewer
+  let groupId: string
+
+  beforeAll(async () => {
+    gateway = await openUnitGateway()
+  })
+  beforeEach(async () => {
+    alice = await aViewer(gateway)
+    groupId = alice.session.groupId ?? ''
+  })
+
+  const tell = (kind: SessionChangeKind, id = groupId) => announce(gateway, { groupId: id, kind })
+  const endSession = () => gateway.stores.db.session.delete({ where: { id: alice.session.id } })
+  const ENDED = { value: undefined, done: true }
+
+  it('come in their order, those of the group alone', async () => {
+    const changes = await sessionChanges(gateway, alice.viewer)
+    tell('ACCOUNT_ADDED')
+    tell('SIGNED_OUT', 'another group')
+    tell('SCOPES_UPGRADED')
+    expect([await changes.next(), await changes.next()]).toEqual([
+      { value: 'ACCOUNT_ADDED', done: false },
+      { value: 'SCOPES_UPGRADED', done: false },
+    ])
+    await changes.return?.()
+  })
+
+  it('can be iterated, and end with the one after which the session is not the active one', async () => {
+    const changes = await sessionChanges(gateway, alice.viewer)
+    await aSession({ db: gateway.stores.db }, { handle: 'bob.test', groupId })
+    await switchAccount(gateway, { viewer: alice.viewer, targetDid: didOf('bob.test'), client: CLIENT })
+    const kinds: string[] = []
+    for await (const kind of changes) kinds.push(kind)
+    expect(kinds).toEqual(['ACCOUNT_SWITCHED'])
+    expect(await changes.next()).toEqual(ENDED)
+  })
+
+  it('say so at once when the session was replaced before anybody listened', async () => {
+    await endSession()
+    const changes = await sessionChanges(gateway, alice.viewer)
+    expect(await changes.next()).toEqual({ value: 'ACCOUNT_SWITCHED', done: false })
+    expect(await changes.next()).toEqual(ENDED)
+  })
+
+  it('leave out a kind that a newer replica announces', async () => {
+    const changes = await sessionChanges(gateway, alice.viewer)
+    await gateway.stores.ephemeral.publish(`session-group:${groupId}`, 'SOMETHING_NEW')
+    tell('ACCOUNT_REMOVED')
+    expect(await changes.next()).toEqual({ value: 'ACCOUNT_REMOVED', done: false })
+    await changes.return?.()
+  })
+
+  it('end for one who waits when the gateway closes', async () => {
+    const closing = await openUnitGateway()
+    const changes = await sessionChanges(closing, alice.viewer)
+    const next = changes.next()
+    closing.close()
+    expect(await next).toEqual(ENDED)
+  })
+
+  it('end when the client leaves, whose subscription ends once', async () => {
+    const unsubscribe = vi.fn(async () => undefined)
+    const ephemeral = { ...gateway.stores.ephemeral, subscribe: async () => unsubscribe }
+    const changes = await sessionChanges({ ...gateway, stores: { ...gateway.stores, ephemeral } }, alice.viewer)
+    const next = changes.next()
+    expect(await changes.return?.()).toEqual(ENDED)
+    expect(await next).toEqual(ENDED)
+    expect(unsubscribe).toHaveBeenCalledTimes(1)
+  })
+
+  it('end without complaint when the store is away that would have to end the subscription', async () => {
+    const unsubscribe = () => Promise.reject(new Error('no store'))
+    const ephemeral = { ...gateway.stores.ephemeral, subscribe: async () => unsubscribe }
+    const changes = await sessionChanges({ ...gateway, stores: { ...gateway.stores, ephemeral } }, alice.viewer)
+    expect(await changes.return?.()).toEqual(ENDED)
+  })
+
+  it('fail with the database when it is away at a change, and end', async () => {
+    const count = vi.fn(() => Promise.resolve(1))
+    const db = withMembers(gateway.stores.db, { session: { count } })
+    const changes = await sessionChanges({ ...gateway, stores: { ...gateway.stores, db } }, alice.viewer)
+    count.mockRejectedValue(new Error('no database'))
+    tell('ACCOUNT_ADDED')
+    await expect(changes.next()).rejects.toThrow('no database')
+    expect(await changes.next()).toEqual(ENDED)
+  })
+
+  it('are no developer token’s, which is in no group', async () => {
+    const { viewer } = await aViewer(gateway, { kind: 'DEVELOPER_TOKEN' })
+    await expect(sessionChanges(gateway, viewer)).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  })
+
+  it('that cannot be announced are logged, and fail nobody', async () => {
+    const publish = () => Promise.reject(new Error('no store'))
+    const ephemeral = { ...gateway.stores.ephemeral, publish }
+    announce({ ...gateway, stores: { ...gateway.stores, ephemeral } }, { groupId, kind: 'SIGNED_OUT' })
+    const line = () => gateway.logLines.find((each) => each.includes('session change not announced'))
+    await eventually(async () => line() !== undefined, 'it is logged')
+    expect(line()).toMatch(/"level":40.*no store.*SIGNED_OUT/)
+  })
+})

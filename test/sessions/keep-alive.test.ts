@@ -1,0 +1,142 @@
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GrantLost } from '../../src/atproto/grants/rows.ts'
+import type { Gateway } from '../../src/gateway.ts'
+import { keepAlive } from '../../src/sessions/keep-alive.ts'
+import { aViewer, type SessionOptions } from '../support/builders.ts'
+import { withMembers } from '../support/faults.ts'
+import { eventually } from '../support/tables.ts'
+import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+describe('keepAlive', () => {
+  let gateway: UnitGateway
+  let refreshed: string[]
+  let transactions: number
+  let answer: () => Promise<void>
+
+  beforeAll(async () => {
+    gateway = await openUnitGateway({ SESSION_DAYS: '10' })
+  })
+  beforeEach(() => {
+    refreshed = []
+    transactions = 0
+    answer = async () => undefined
+    gateway.published.length = 0
+    gateway.logLines.length = 0
+  })
+
+  /** The gateway, with a note of the grants that it refreshes: no server is there that could be asked. */
+  function noting(): Gateway {
+    const { grants } = gateway.atproto
+    const refresh = (id: string) => {
+      refreshed.push(id)
+      return answer()
+    }
+    return { ...gateway, atproto: { ...gateway.atproto, grants: { ...grants, refresh } } }
+  }
+
+  /** The gateway in an outage of its database. */
+  function withoutDatabase(): Gateway {
+    const refuse = () => {
+      transactions++
+      return Promise.reject(new Error('no database'))
+    }
+    const db = withMembers(gateway.stores.db, { $transaction: refuse })
+    return { ...noting(), stores: { ...gateway.stores, db } }
+  }
+
+  const ago = (ms: number) => new Date(gateway.clock() - ms)
+  const build = (options: SessionOptions) => aViewer(gateway, options)
+  const find = (id: string) => gateway.stores.db.session.findUniqueOrThrow({ where: { id } })
+  const logged = (text: string) => eventually(async () => gateway.logLines.some((line) => line.includes(text)), text)
+
+  it('slides a session that was not used for five minutes, and records its use', async () => {
+    const { session, viewer } = await build({ lastUsedAt: ago(5 * MINUTE), expiresAt: ago(-DAY) })
+    const before = gateway.clock()
+    keepAlive(noting(), viewer)
+    await eventually(
+      async () => (await find(session.id)).lastUsedAt?.getTime() !== session.lastUsedAt?.getTime(),
+      'touched',
+    )
+    const { lastUsedAt, expiresAt } = await find(session.id)
+    expect(lastUsedAt?.getTime()).toBeGreaterThanOrEqual(before)
+    expect(expiresAt.getTime()).toBe((lastUsedAt?.getTime() ?? 0) + 10 * DAY)
+    expect(refreshed).toEqual([])
+  })
+
+  it('slides the other sessions of the group along, but records the use of the one alone', async () => {
+    const { session, viewer } = await build({ lastUsedAt: ago(HOUR), expiresAt: ago(-DAY) })
+    const options = { handle: 'bob.test', groupId: session.groupId, lastUsedAt: ago(HOUR), expiresAt: ago(-DAY) }
+    const other = await build({ ...options, isActive: false, graceUntil: ago(-MINUTE) })
+    keepAlive(noting(), viewer)
+    await eventually(async () => (await find(other.session.id)).expiresAt > ago(-2 * DAY), 'slid')
+    expect((await find(other.session.id)).lastUsedAt).toEqual(other.session.lastUsedAt)
+  })
+
+  it('records the first use of a developer token, whose end is fixed', async () => {
+    const { session, viewer } = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, expiresAt: ago(-DAY) })
+    keepAlive(noting(), viewer)
+    await eventually(async () => (await find(session.id)).lastUsedAt !== null, 'touched')
+    expect((await find(session.id)).expiresAt).toEqual(session.expiresAt)
+  })
+
+  it('refreshes a grant that was not refreshed for an hour', async () => {
+    const { session, viewer } = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), viewer)
+    expect(refreshed).toEqual([session.grantId])
+    await eventually(async () => (await find(session.id)).lastUsedAt !== session.lastUsedAt, 'touched')
+  })
+
+  it.each<[string, () => SessionOptions]>([
+    ['was refreshed within the hour', () => ({ grant: { updatedAt: ago(HOUR - MINUTE) } })],
+    ['is lost', () => ({ grant: { updatedAt: ago(HOUR), state: 'lost' } })],
+  ])('does not refresh a grant that %s', async (_what, options) => {
+    const { viewer } = await build({ lastUsedAt: ago(HOUR), ...options() })
+    keepAlive(noting(), viewer)
+    expect(refreshed).toEqual([])
+  })
+
+  it('does nothing for a session that was used within five minutes, or whose secret was replaced', async () => {
+    const options = { grant: { updatedAt: ago(HOUR) } }
+    const { viewer } = await build({ lastUsedAt: ago(5 * MINUTE - 10_000), ...options })
+    // Nothing is begun that could still write later on.
+    keepAlive(withoutDatabase(), viewer)
+    const idle = await build({ lastUsedAt: ago(HOUR), ...options })
+    keepAlive(withoutDatabase(), { ...idle.viewer, isReplaced: true })
+    expect([refreshed, transactions]).toEqual([[], 0])
+  })
+
+  it('tells the group of a grant that turns out to be lost', async () => {
+    answer = () => Promise.reject(new GrantLost('revoked'))
+    const { session, viewer } = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), viewer)
+    await logged('grant not refreshed')
+    expect(gateway.published).toEqual([`session-group:${session.groupId} NEEDS_REAUTHENTICATION`])
+    expect(gateway.logLines.find((line) => line.includes('grant not refreshed'))).toMatch(/"level":30.*GrantLost/)
+  })
+
+  it('tells nobody of a refresh that failed for another reason, or of a developer token’s: it warns in the log', async () => {
+    answer = () => Promise.reject(new Error('unreachable'))
+    const { viewer } = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), viewer)
+    await logged('grant not refreshed')
+    expect(gateway.logLines.find((line) => line.includes('grant not refreshed'))).toMatch(/"level":40.*unreachable/)
+
+    answer = () => Promise.reject(new GrantLost('revoked'))
+    const token = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), token.viewer)
+    await logged(token.session.id)
+    expect(gateway.published).toEqual([])
+  })
+
+  it('warns in the log when the session cannot be slid, and fails nobody', async () => {
+    const { viewer, session } = await build({ lastUsedAt: ago(HOUR) })
+    keepAlive(withoutDatabase(), viewer)
+    expect(transactions).toBe(1)
+    await logged('session not slid')
+    expect(gateway.logLines.find((line) => line.includes('session not slid'))).toContain(session.id)
+  })
+})

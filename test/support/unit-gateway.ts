@@ -1,0 +1,72 @@
+import { openAsBlob } from 'node:fs'
+import { inject } from 'vitest'
+import { createOAuthClients } from '../../src/atproto/client.ts'
+import { createGrants } from '../../src/atproto/grants/grants.ts'
+import { createIdentities } from '../../src/atproto/identity.ts'
+import { createProfiles } from '../../src/atproto/profile.ts'
+import { type Environment, loadConfig } from '../../src/config/config.ts'
+import type { Gateway } from '../../src/gateway.ts'
+import { createLogger } from '../../src/platform/logger.ts'
+import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
+import { createSealer } from '../../src/store/sealing/sealer.ts'
+import { type Database, openDatabase } from '../../src/store/sql/database.ts'
+import { createMovableClock, type MovableClock } from './movable-clock.ts'
+
+/** A gateway's parts without HTTP and without a network: for tests of what it does by itself. */
+export type UnitGateway = Gateway & {
+  clock: MovableClock
+  logLines: string[]
+  /** The grants that were to be revoked. No server is there that could be asked. */
+  revoked: string[]
+  /** What clients were told, as `channel message`. */
+  published: string[]
+  /** Closes the gateway as seen by what waits for that; the stores stay open. */
+  close(): void
+}
+
+// Opening one takes a second. Each test writes sessions and groups of its own, so that files which share a process share it.
+let database: Promise<Database> | undefined
+
+export async function openUnitGateway(env: Environment = {}): Promise<UnitGateway> {
+  database ??= openAsBlob(inject('pgliteImage')).then((image) => openDatabase({ kind: 'memory', image }))
+  const { prisma: db } = await database
+  const clock = createMovableClock()
+  const logLines: string[] = []
+  const logger = createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(line) } })
+  const published: string[] = []
+  const store = createInProcessStore({ clock })
+  const ephemeral: typeof store = {
+    ...store,
+    publish(channel, message) {
+      published.push(`${channel} ${message}`)
+      return store.publish(channel, message)
+    },
+  }
+  const config = loadConfig(env)
+  const sealer = createSealer([{ id: 'k1', secret: new Uint8Array(32) }])
+  const identities = createIdentities(config)
+  const clients = await createOAuthClients(config, identities.resolver)
+  const revoked: string[] = []
+  const closing = new AbortController()
+  return {
+    config,
+    stores: { db, ephemeral, sealer },
+    atproto: {
+      clients,
+      identities,
+      profiles: createProfiles(config, logger),
+      grants: createGrants({ db, sealer, locks: ephemeral, clients, clock }),
+      revocations: {
+        revokeSoon: (grantId) => void revoked.push(grantId),
+        resume: async () => undefined,
+        close: async () => undefined,
+      },
+    },
+    runtime: { clock, logger, closing: closing.signal },
+    clock,
+    logLines,
+    revoked,
+    published,
+    close: () => closing.abort(),
+  }
+}

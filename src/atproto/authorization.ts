@@ -64,6 +64,7 @@ export async function pushAuthorizationRequest(
   try {
     const url = await client.authorize(input, { scope, ...(prompt === null ? {} : { prompt }) })
     if (request === undefined) throw new TypeError('the OAuth client kept no state')
+    requireWebPage(url, clients)
     return { authUrl: url.href, request }
   } catch (error) {
     if (!isUpstreamError(error)) throw error
@@ -71,6 +72,18 @@ export async function pushAuthorizationRequest(
       cause: error,
     })
   }
+}
+
+/** The metadata of a server names an address that no browser may be sent to. */
+class UnusableAuthorizationEndpoint extends Error {
+  override readonly name = 'UnusableAuthorizationEndpoint'
+}
+
+/** A stranger's server names its authorization endpoint (RFC 8414 §2): a browser is sent to a web page, and to nothing else. */
+function requireWebPage(url: URL, { allowsHttp }: Pick<OAuthClients, 'allowsHttp'>): void {
+  const isWeb = url.protocol === 'https:' || (allowsHttp && url.protocol === 'http:')
+  if (isWeb && url.username === '' && url.password === '') return
+  throw new UnusableAuthorizationEndpoint(`authorization endpoint with ${url.protocol} or with user information`)
 }
 
 /**
@@ -82,6 +95,7 @@ export async function redeemAuthorizationResponse(
   clients: OAuthClients,
   { request, params }: { request: AuthorizationRequest; params: URLSearchParams },
 ): Promise<Grant> {
+  requireIssuerOfError(request, params)
   let grant: Grant | undefined
   const client = clients.withStores({
     stateStore: {
@@ -107,6 +121,15 @@ export async function redeemAuthorizationResponse(
   return grant
 }
 
+/**
+ * An error response, too, must name the issuer that the request was sent to (RFC 9207 §2.4). The library checks it for successful
+ * ones only; every atproto server sends it.
+ */
+function requireIssuerOfError({ saved }: AuthorizationRequest, params: URLSearchParams): void {
+  if (!params.has('error') || params.get('iss') === saved.iss) return
+  throw new AuthorizationRefused('failed', new Error('error response of another issuer'))
+}
+
 function refusalCodeOf(error: OAuthCallbackError, params: URLSearchParams): RefusalCode {
   // RFC 6749 §4.1.2.1. Anybody can send a response, so only these words of it are believed.
   switch (params.get('error')) {
@@ -125,7 +148,7 @@ function refusalCodeOf(error: OAuthCallbackError, params: URLSearchParams): Refu
 }
 
 function isUpstreamError(error: unknown): boolean {
-  return error instanceof OAuthResponseError || isUnreachable(error)
+  return error instanceof OAuthResponseError || error instanceof UnusableAuthorizationEndpoint || isUnreachable(error)
 }
 
 /** Network failures, servers that answer 5xx, and servers whose metadata cannot be fetched. */

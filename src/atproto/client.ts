@@ -30,6 +30,8 @@ export interface OAuthClients {
   readonly clientMetadata: OAuthClientMetadataInput
   /** The public keys of the confidential client; empty for a public one (RFC 7517 §5). */
   readonly jwks: { keys: readonly unknown[] }
+  /** Whether servers on http are allowed, as in the sandbox. */
+  readonly allowsHttp: boolean
   /** Whether the client authenticates itself with a private key. Confidential clients have longer grants. */
   readonly isConfidential: boolean
   /** A client with the given stores, and empty ones where none is given. Caches are shared by all clients. */
@@ -65,6 +67,7 @@ export async function createOAuthClients(config: Config, identityResolver: Ident
   return {
     clientMetadata,
     jwks: keyset?.publicJwks ?? { keys: [] },
+    allowsHttp: config.oauth.allowInsecurePds,
     isConfidential: keyset !== undefined,
     withStores: (stores) => new NodeOAuthClient({ ...shared, ...emptyStores, ...stores }),
   }

@@ -77,9 +77,9 @@ export function createIdentities(config: Config): Identities {
   }
 }
 
-/** A DID or a normalized handle. Copied handles often carry an `@`, spaces or invisible direction marks. */
+/** A DID or a normalized handle. Copied handles often have an `@`, spaces or invisible marks around them; never inside. */
 function parseAccountInput(input: string): string {
-  const text = input.replace(/[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, '').replace(/^@/, '')
+  const text = trimmed(trimmed(input).replace(/^@/, ''))
   if (isAtprotoDid(text)) return text
   try {
     ensureValidHandle(text)
@@ -109,7 +109,13 @@ function handleNotFound(account: string, cause?: unknown): GatewayError {
   return new GatewayError('HANDLE_NOT_FOUND', `No account was found for ${account}. Check the spelling.`, { cause })
 }
 
-/** Bad input repeated in a message: short, and visibly a quotation. */
+/** Removes white space, and invisible marks that come along when text is copied, from both ends. */
+function trimmed(text: string): string {
+  return text.replace(/^[\s\p{Cf}]+|[\s\p{Cf}]+$/gu, '')
+}
+
+/** Bad input repeated in a message: short, visibly a quotation, and without characters that hide or reorder the others. */
 function quoted(input: string): string {
-  return JSON.stringify(input.length > 80 ? `${input.slice(0, 80)}…` : input)
+  const short = input.length > 80 ? `${input.slice(0, 80)}…` : input
+  return JSON.stringify(short.toWellFormed().replace(/\p{C}/gu, '\ufffd'))
 }

@@ -43,7 +43,7 @@ export function createProfiles(config: Config, logger: Logger): Profiles {
     if (!response.ok) return refusal.parse(body).error === 'RecordNotFound' ? NO_PROFILE : null
     const { displayName, avatar } = answer.parse(body).value
     return {
-      displayName: displayName?.slice(0, LONGEST_NAME) || null,
+      displayName: displayable(displayName ?? '').slice(0, LONGEST_NAME) || null,
       avatarUrl:
         avatar === undefined ? null : xrpcUrl(pdsUrl, 'com.atproto.sync.getBlob', { did, cid: avatar.ref.$link }).href,
     }
@@ -59,6 +59,17 @@ export function createProfiles(config: Config, logger: Logger): Profiles {
       }
     },
   }
+}
+
+/**
+ * The name without characters that a database refuses (U+0000) or that reorder or hide the text beside it. Joiners stay: names and
+ * emoji are written with them.
+ */
+function displayable(name: string): string {
+  return name
+    .toWellFormed()
+    .replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
+    .trim()
 }
 
 const NO_PROFILE: Profile = { displayName: null, avatarUrl: null }

@@ -14,6 +14,8 @@ export type Config = Readonly<{
   port: number
   trustProxy: boolean | string[]
   frontendUrl: string
+  /** Where challenge-bound flows may return to, besides loopback addresses: custom schemes and app links. */
+  returnUrls: readonly string[]
   /** Origins that may call the API with cookies: the gateway's own, the frontend's and CORS_ORIGINS. */
   allowedOrigins: readonly string[]
   database: { kind: 'postgresql'; url: string } | { kind: 'embedded'; dataDir: string }
@@ -57,6 +59,7 @@ const fields = {
   TRUST_PROXY: field.trustProxy.default(false),
   FRONTEND_URL: field.origin.optional(),
   CORS_ORIGINS: field.listOf(field.origin).default([]),
+  RETURN_URLS: field.listOf(field.returnUrl).default([]),
   DATABASE_URL: field.urlWithScheme('postgres:', 'postgresql:').optional(),
   REDIS_URL: field.urlWithScheme('redis:', 'rediss:').optional(),
   DATA_DIR: z.string().default('.data'),
@@ -174,6 +177,7 @@ function toConfig(v: Values): Config {
     port: v.PORT,
     trustProxy: v.TRUST_PROXY,
     frontendUrl,
+    returnUrls: v.RETURN_URLS,
     allowedOrigins: [...new Set([publicUrl, frontendUrl, ...v.CORS_ORIGINS])],
     database:
       v.DATABASE_URL === undefined

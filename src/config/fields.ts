@@ -44,6 +44,17 @@ export const origin = z.string().transform((text, context) => {
   return url.origin
 })
 
+/**
+ * Where an app on a device takes a response: an https app link, or a scheme of its own in reverse-domain form such as
+ * `com.example.app:/signed-in` (RFC 8252 §7.1 and §7.2).
+ */
+export const returnUrl = z.string().transform((text, context) => {
+  const url = URL.parse(text)
+  const isAppLink = url?.protocol === 'https:' && url.username === ''
+  if (url !== null && (isAppLink || /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/.test(url.protocol))) return url.href
+  return refuse(context, 'must be an https URL, or one with a scheme such as com.example.app:/signed-in')
+})
+
 /** A URL of one of the given schemes. The text may hold a password, so messages never repeat it. */
 export function urlWithScheme(...schemes: string[]): z.ZodType<string, string> {
   const known = schemes.map((scheme) => `${scheme}//`).join(' or ')

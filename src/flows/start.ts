@@ -23,7 +23,7 @@ export async function startFlow<Request>(
 ): Promise<StartedFlow> {
   const { kind, prompt } = definition
   // First, before anything is looked up for a flow that could not return.
-  const absoluteReturnTo = resolveReturnTo({ returnTo, frontendUrl: gateway.config.frontendUrl, binding })
+  const absoluteReturnTo = resolveReturnTo({ returnTo, config: gateway.config, binding })
   const { input, scopes, account, purpose } = await definition.start(gateway, request)
   // An outage is noticed before the account's authorization server is asked.
   await gateway.stores.ephemeral.ping()

@@ -36,11 +36,17 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
   })
 }
 
+/** What kind of thing was reported, without what it says. */
+function kindOf(reported: unknown): string {
+  return reported instanceof Error ? reported.name : typeof reported
+}
+
 /**
  * Yoga also reports every error that was masked or translated. The error plugin has logged what matters of them
  * already.
  */
 function yogaLogger({ runtime: { logger } }: Gateway) {
-  const debug = (...args: unknown[]) => logger.debug({ yoga: args.map(String) }, 'graphql-yoga')
+  // The kind of error alone: its message may repeat what a client sent, such as an exchange token.
+  const debug = (...args: unknown[]) => logger.debug({ yoga: args.map(kindOf) }, 'graphql-yoga')
   return { debug: () => undefined, info: debug, warn: debug, error: debug }
 }

@@ -3,7 +3,7 @@ import { completeFlow } from '../flows/callback.ts'
 import type { Gateway } from '../gateway.ts'
 import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
-import { noStore } from './respond.ts'
+import { noStore } from './no-store.ts'
 
 /**
  * `GET /auth/callback`: takes the authorization response, and redirects to the frontend with the outcome of the flow.

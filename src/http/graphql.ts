@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
 import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
-import { noStore } from './respond.ts'
+import { noStore } from './no-store.ts'
 
 /** The GraphQL API as the HTTP layer uses it. */
 export interface GraphqlServer {

@@ -6,6 +6,9 @@ import type { FastifyInstance } from 'fastify'
 
 const BUILT = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
+/** The portal's page, which names its stylesheet. */
+export const PORTAL_INDEX = join(BUILT, 'index.html')
+
 /** The paths of the portal's pages. The portal's script decides by the path which page to show. */
 export const PORTAL_PAGES = ['/', '/tokens', '/sessions', '/permissions']
 
@@ -14,7 +17,7 @@ export const PORTAL_PAGES = ['/', '/tokens', '/sessions', '/permissions']
  * @throws Error when the portal was not built
  */
 export async function portal(server: FastifyInstance): Promise<void> {
-  if (!existsSync(join(BUILT, 'index.html'))) throw new Error('The portal is not built. Run npm run build first.')
+  if (!existsSync(PORTAL_INDEX)) throw new Error('The portal is not built. Run npm run build first.')
   await server.register(fastifyStatic, {
     root: BUILT,
     index: false,

@@ -2,35 +2,54 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../platform/errors.ts'
 import { logGatewayError } from '../platform/logger.ts'
+import { noStore } from './no-store.ts'
+import { sendPage } from './pages/page.ts'
+import { problemPage } from './pages/problem.ts'
 
-/** Marks a response as uncacheable: it holds a one-time secret, or depends on a cookie. */
-export function noStore(reply: FastifyReply): FastifyReply {
-  return reply.header('cache-control', 'no-store').header('referrer-policy', 'no-referrer')
-}
+/** What a client is told of an error. */
+type Problem = { status: number; error: string; message: string; requestId?: string }
 
-/** The one place where errors become HTTP responses: `{ "error": code, "message": … }`. */
+/** The one place where errors become HTTP responses: `{ "error": code, "message": … }`, or a page for a browser's navigation. */
 export function respondWithError(
   error: FastifyError | GatewayError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  noStore(reply)
-  if (error instanceof GatewayError) {
-    const { code, message, retryAfter } = error
-    logGatewayError(request.log, error)
-    if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
-    reply.code(error.status).send({ error: code, message })
-  } else if (error.statusCode !== undefined && error.statusCode < 500) {
-    // Fastify's own errors: a body that is not JSON, is too large, or has another content type.
-    reply.code(error.statusCode).send({ error: 'BAD_USER_INPUT', message: error.message })
-  } else {
-    request.log.error({ err: error }, 'unexpected error')
-    const message = `Something went wrong here. Try again; if it happens again, report the request id ${request.id}.`
-    reply.code(500).send({ error: 'INTERNAL_SERVER_ERROR', message, requestId: request.id })
-  }
+  if (error instanceof GatewayError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
+  respond(request, reply, problemOf(error, request))
 }
 
 /** The response to an unknown path. */
-export function respondNotFound(_request: FastifyRequest, reply: FastifyReply): void {
-  reply.code(404).send({ error: 'NOT_FOUND', message: STATUS_CODES[404] })
+export function respondNotFound(request: FastifyRequest, reply: FastifyReply): void {
+  respond(request, reply, { status: 404, error: 'NOT_FOUND', message: 'There is nothing at this address.' })
+}
+
+function problemOf(error: FastifyError | GatewayError, request: FastifyRequest): Problem {
+  if (error instanceof GatewayError) {
+    logGatewayError(request.log, error)
+    return { status: error.status, error: error.code, message: error.message }
+  }
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    // Fastify's own errors: a body that is not JSON, is too large, or has another content type.
+    return { status: error.statusCode, error: 'BAD_USER_INPUT', message: error.message }
+  }
+  request.log.error({ err: error }, 'unexpected error')
+  const message = `Something went wrong here. Try again; if it happens again, report the request id ${request.id}.`
+  return { status: 500, error: 'INTERNAL_SERVER_ERROR', message, requestId: request.id }
+}
+
+function respond(request: FastifyRequest, reply: FastifyReply, { status, ...problem }: Problem): void {
+  if (isNavigation(request)) {
+    const title = STATUS_CODES[status] ?? 'Something is wrong'
+    sendPage(reply, status, problemPage({ title, problem: problem.message }))
+  } else {
+    noStore(reply).code(status).send(problem)
+  }
+}
+
+/** Whether a person waits for a page. A browser never shows JSON to them. */
+function isNavigation({ method, headers }: FastifyRequest): boolean {
+  if (method !== 'GET') return false
+  const mode = headers['sec-fetch-mode']
+  return mode === undefined ? (headers.accept?.includes('text/html') ?? false) : mode === 'navigate'
 }

@@ -8,6 +8,7 @@ import type { Gateway } from '../gateway.ts'
 import { callbackHandler } from './callback.ts'
 import { createCookies } from './cookies.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
+import { refuseSecondHost } from './host.ts'
 import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
@@ -38,6 +39,7 @@ export async function createServer(gateway: Gateway, graphql: GraphqlServer): Pr
   // Only JSON is accepted. An HTML form on another site can send text/plain.
   server.removeContentTypeParser('text/plain')
   server.addHook('onResponse', logRequest)
+  server.addHook('onRequest', refuseSecondHost)
   if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
 
   await server.register(cookiePlugin)

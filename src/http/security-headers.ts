@@ -15,6 +15,8 @@ export function pagePolicy({ secure }: Pick<Config, 'secure'>): FastifyHelmetOpt
         frameAncestors: ["'none'"],
       },
     },
+    // Browsers without Fetch Metadata tell by it that a start comes from a page of this gateway.
+    referrerPolicy: { policy: 'same-origin' },
     hsts: secure ? { maxAge: 365 * 24 * 60 * 60 } : false,
     xFrameOptions: { action: 'deny' },
   }

@@ -1,61 +1,41 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
-import { bindToChallenge, bindToCookie, newClientCookie } from '../flows/client-binding.ts'
-import { createAccount } from '../flows/kinds/create-account.ts'
-import { login } from '../flows/kinds/login.ts'
-import { type FlowReturn, type StartedFlow, startFlow } from '../flows/start.ts'
 import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
-import { noStore } from './respond.ts'
-
-type Handler = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
-
-const parameter = z.string().optional()
-const startQuery = z.object({
-  handle: parameter,
-  pds_url: parameter,
-  return_to: parameter,
-  exchange_challenge: parameter,
-})
-
-type StartQuery = z.output<typeof startQuery>
+import { noStore } from './no-store.ts'
+import { navigateStart } from './start-navigation.ts'
+import { startOrigin } from './start-origin.ts'
+import { begin, readStart } from './start-query.ts'
 
 /**
- * `GET /auth/start`: starts a sign-in (`handle`) or an account creation (`pds_url`), and redirects to the authorization
- * server. A page that shows errors itself sends `Accept: application/json`, and gets the URL in the response instead.
+ * `GET /auth/start`: begins to sign in (`handle`) or to create an account (`pds_url`), and redirects to the authorization server.
+ * A call (`Accept: application/json`) gets the address as JSON. A navigation that was not begun here gets a page that asks first
+ * (docs/decisions/0006-ask-before-a-sign-in-begun-elsewhere.md); one with a mistake gets a page with the form.
  */
-export function startHandler(gateway: Gateway, cookies: Cookies): Handler {
-  return async (request, reply) => {
-    const query = startQuery.safeParse(request.query)
-    if (!query.success) throw new GatewayError('BAD_USER_INPUT', 'Give each parameter once.')
-    const { return_to: returnTo = null, exchange_challenge } = query.data
-    const clientCookie = clientRequest(request, cookies).clientCookie ?? newClientCookie()
-    const binding = exchange_challenge === undefined ? bindToCookie(clientCookie) : bindToChallenge(exchange_challenge)
-    const { authUrl, expiresAt } = await startFromQuery(gateway, query.data, { returnTo, binding })
-
+export function startHandler(gateway: Gateway, cookies: Cookies) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     noStore(reply)
-    if (binding.kind === 'cookie') cookies.of(reply).setClient(clientCookie)
-    if (request.headers.accept?.includes('application/json')) return reply.send({ authUrl, expiresAt })
-    return reply.redirect(authUrl, 303)
+    const origin = startOrigin(request.headers, gateway.config.allowedOrigins)
+    switch (origin) {
+      case 'refused':
+        throw refused(request)
+      case 'call': {
+        const start = readStart(request, cookies)
+        const { authUrl, expiresAt } = await begin(gateway, start)
+        if (start.binding.kind === 'cookie') cookies.of(reply).setClient(start.clientCookie)
+        return reply.send({ authUrl, expiresAt })
+      }
+      case 'here':
+      case 'elsewhere':
+        return navigateStart(gateway, { request, reply, cookies, isFromHere: origin === 'here' })
+    }
   }
 }
 
-/** Exactly one of `handle` and `pds_url` says which kind of flow it is. */
-function startFromQuery(
-  gateway: Gateway,
-  { handle, pds_url: pdsUrl }: StartQuery,
-  flowReturn: FlowReturn,
-): Promise<StartedFlow> {
-  if (handle !== undefined && pdsUrl === undefined) {
-    return startFlow(gateway, login, { ...flowReturn, request: { account: handle } })
-  }
-  if (pdsUrl !== undefined && handle === undefined) {
-    return startFlow(gateway, createAccount, { ...flowReturn, request: { pdsUrl } })
-  }
-  throw new GatewayError(
-    'BAD_USER_INPUT',
-    'Give either handle, to sign in, or pds_url, to create an account: exactly one of them.',
+function refused({ headers }: FastifyRequest): GatewayError {
+  return new GatewayError(
+    'FORBIDDEN',
+    'A sign-in is begun by a link, or by a call from a frontend of this gateway. Add its origin to CORS_ORIGINS.',
+    { detail: `origin ${headers.origin ?? 'absent'}, ${headers['sec-fetch-site'] ?? 'no'} fetch site` },
   )
 }

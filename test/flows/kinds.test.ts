@@ -37,18 +37,6 @@ describe('a flow', () => {
     expect(resumeFlow(kind, purpose)).toMatchObject({ kind, purpose, ...expected })
   })
 
-  it.each([
-    ['login', {}, true],
-    ['create_account', {}, true],
-    ['add_account', { starter: STARTER }, true],
-    ['scope_upgrade', { starter: STARTER }, false],
-    ['developer_token', { starter: STARTER, name: null, days: 1 }, false],
-  ] as const)('of the kind %s may be finished by the starter; by another account: %s', (kind, purpose, byAnother) => {
-    const flow = resumeFlow(kind, purpose)
-    expect(flow.mayFinish(didOf('alice.test'))).toBe(true)
-    expect(flow.mayFinish(didOf('bob.test'))).toBe(byAnother)
-  })
-
   it.each(['login', 'create_account', 'add_account', 'scope_upgrade'] as const)(
     'of the kind %s makes a session of the sort that its client can hold',
     (kind) => {
@@ -89,6 +77,7 @@ describe('the start of', () => {
       expect(await start(' https://pds.example.com ')).toEqual({
         input: 'https://pds.example.com',
         scopes: ['atproto'],
+        account: null,
         purpose: {},
       })
       expect(await start('HTTPS://pds.example.com/')).toMatchObject({ input: 'https://pds.example.com' })
@@ -119,7 +108,12 @@ describe('the start of', () => {
 
     it('is on one of the PDS options', () => {
       const environment = { ACCOUNT_CREATION: 'on', PDS_OPTIONS: options }
-      expect(start(environment)).toEqual({ input: 'https://pds.example.com', scopes: ['atproto'], purpose: {} })
+      expect(start(environment)).toEqual({
+        input: 'https://pds.example.com',
+        scopes: ['atproto'],
+        account: null,
+        purpose: {},
+      })
       expect(() => start(environment, 'https://other.example.com')).toThrow(
         expect.objectContaining({ code: 'ACCOUNT_CREATION_DISABLED' }),
       )
@@ -141,6 +135,7 @@ describe('the start of', () => {
       expect(scopeUpgrade.start(gateway, { viewer, scopes: ['transition:generic atproto'] })).toEqual({
         input: viewer.session.did,
         scopes: ['atproto', 'transition:email', 'transition:generic'],
+        account: viewer.session.did,
         purpose: { starter: { did: viewer.session.did, groupId: viewer.session.groupId } },
       })
       expect(scopeUpgrade.prompt).toBeNull()
@@ -179,7 +174,7 @@ describe('the start of', () => {
         scopes: ['atproto'],
         purpose: { starter: { did: didOf('alice.test') }, name: 'ci', days: 90 },
       })
-      expect(developerToken.prompt).toBeNull()
+      expect(developerToken.prompt).toBe('consent')
     })
 
     it.each([

@@ -17,6 +17,7 @@ describe('a pending flow', () => {
       purpose: { starter: { did: 'did:web:alice.test', groupId: 'group' } },
       binding: bindToCookie('cookie'),
       returnTo: 'https://app.example.com/settings',
+      account: 'did:web:alice.test',
       scopes: ['atproto'],
       request: {
         state: newSecret(),

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { resolveReturnTo, withOutcome } from '../../src/flows/return-to.ts'
 import { GatewayError } from '../../src/platform/errors.ts'
 
-const frontendUrl = 'https://app.example.com'
+const config = {
+  frontendUrl: 'https://app.example.com',
+  allowedOrigins: ['https://auth.example.com', 'https://app.example.com', 'https://other.example.com'],
+  returnUrls: ['com.example.app:/signed-in', 'https://links.example.com/done'],
+}
 const cookie = { kind: 'cookie', hash: 'h' } as const
 const challenge = { kind: 'challenge', challenge: 'c' } as const
 
@@ -14,15 +18,24 @@ describe('resolveReturnTo', () => {
     ['/a/../b', 'https://app.example.com/b'],
     ['/@alice.example.com', 'https://app.example.com/@alice.example.com'],
     ['/x//evil.example', 'https://app.example.com/x//evil.example'],
+    ['https://app.example.com/settings', 'https://app.example.com/settings'],
+    ['https://auth.example.com/', 'https://auth.example.com/'],
+    ['https://other.example.com/a?b=c', 'https://other.example.com/a?b=c'],
   ])('takes %j', (returnTo, url) => {
-    expect(resolveReturnTo({ returnTo, frontendUrl, binding: cookie })).toBe(url)
+    expect(resolveReturnTo({ returnTo, config, binding: cookie })).toBe(url)
   })
 
   it.each([
     '',
     'settings',
     'https://evil.example',
-    'https://app.example.com/settings',
+    'https://app.example.com.evil.example/',
+    'https://app.example.com@evil.example/',
+    'https://user@app.example.com/',
+    'http://app.example.com/',
+    'https://links.example.com/done',
+    'com.example.app:/signed-in',
+    `/${'x'.repeat(2048)}`,
     '//evil.example',
     '/\\evil.example',
     '\\\\evil.example',
@@ -34,15 +47,17 @@ describe('resolveReturnTo', () => {
     '///evil.example',
     ' //evil.example',
   ])('refuses %j from a browser', (returnTo) => {
-    expect(() => resolveReturnTo({ returnTo, frontendUrl, binding: cookie })).toThrow(GatewayError)
+    expect(() => resolveReturnTo({ returnTo, config, binding: cookie })).toThrow(GatewayError)
   })
 
-  it.each(['http://127.0.0.1:9999/done', 'http://[::1]:8080/'])(
-    'takes %s from a client with a challenge',
-    (returnTo) => {
-      expect(resolveReturnTo({ returnTo, frontendUrl, binding: challenge })).toBe(returnTo)
-    },
-  )
+  it.each([
+    'http://127.0.0.1:9999/done',
+    'http://[::1]:8080/',
+    'com.example.app:/signed-in',
+    'https://links.example.com/done',
+  ])('takes %s from a client with a challenge', (returnTo) => {
+    expect(resolveReturnTo({ returnTo, config, binding: challenge })).toBe(returnTo)
+  })
 
   it.each([
     'http://localhost:9999/',
@@ -52,8 +67,14 @@ describe('resolveReturnTo', () => {
     'http://user@127.0.0.1/',
     'http://10.0.0.1/',
     '//127.0.0.1/',
+    '/settings',
+    'https://app.example.com/',
+    'https://links.example.com/done?x=1',
+    'com.example.app:/elsewhere',
+    'javascript:alert(1)',
+    null,
   ])('refuses %s even then', (returnTo) => {
-    expect(() => resolveReturnTo({ returnTo, frontendUrl, binding: challenge })).toThrow(GatewayError)
+    expect(() => resolveReturnTo({ returnTo, config, binding: challenge })).toThrow(GatewayError)
   })
 })
 

@@ -41,7 +41,9 @@ describeGateway('account creation', () => {
   })
 
   it('refuses a host that is not offered', async () => {
-    const response = await createHttpBrowser(atgate.url).send('/auth/start?pds_url=https://pds.example.com')
+    const response = await createHttpBrowser(atgate.url).send('/auth/start?pds_url=https://pds.example.com', {
+      headers: { accept: 'application/json' },
+    })
     expect(response.status).toBe(403)
     expect(await response.json()).toMatchObject({ error: 'ACCOUNT_CREATION_DISABLED' })
   })

@@ -8,6 +8,8 @@ import { authorizeOnPds } from '../support/pds-pages.ts'
 import { followCallback, startSignIn } from '../support/sign-in.ts'
 import { describeGateway } from '../support/suite.ts'
 
+const DEVICE = 'http://127.0.0.1:45678/done'
+
 describeGateway('a client without cookies', () => {
   let atgate: TestGateway
   const verifier = randomBytes(32).toString('base64url')
@@ -36,8 +38,8 @@ describeGateway('a client without cookies', () => {
     })
 
   it('gets its answer on a loopback address, and a bearer token for the verifier', async () => {
-    const { client, destination } = await returnedTo('http://127.0.0.1:45678/done')
-    expect(destination.origin + destination.pathname).toBe('http://127.0.0.1:45678/done')
+    const { client, destination } = await returnedTo(DEVICE)
+    expect(destination.origin + destination.pathname).toBe(DEVICE)
     const { data, response } = await exchange(client, destination, verifier)
     expect(response.headers.getSetCookie()).toEqual([])
     expect(await client.jar.getCookies(atgate.url)).toEqual([])
@@ -58,7 +60,7 @@ describeGateway('a client without cookies', () => {
     ['a wrong verifier', randomBytes(32).toString('base64url')],
     ['the challenge as verifier', challenge],
   ])('gets nothing for %s, and the token is burnt', async (_what, shown) => {
-    const { client, destination } = await returnedTo('/')
+    const { client, destination } = await returnedTo(DEVICE)
     for (const attempt of [shown, verifier]) {
       const { data, errors } = await exchange(client, destination, attempt)
       expect(data).toBeNull()
@@ -67,7 +69,7 @@ describeGateway('a client without cookies', () => {
   })
 
   it('goes by the cookie where there is one, whatever bearer token comes with it', async () => {
-    const { client, destination } = await returnedTo('/')
+    const { client, destination } = await returnedTo(DEVICE)
     const { data } = await exchange(client, destination, verifier)
     const headers = { authorization: `Bearer ${data?.exchangeToken.sessionToken}`, cookie: 'atgate=nonsense' }
     expect((await client.graphql(CurrentUserDocument, undefined, headers)).data).toEqual({ currentUser: null })

@@ -33,7 +33,7 @@ describeGateway('refusals', () => {
   const nothingHasChanged = async () => expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
 
   async function startError(query: string): Promise<{ status: number; error: string; message: string }> {
-    const response = await browser.send(`/auth/start?${query}`)
+    const response = await browser.send(`/auth/start?${query}`, { headers: { accept: 'application/json' } })
     expect(response.headers.getSetCookie()).toEqual([])
     return { status: response.status, ...((await response.json()) as { error: string; message: string }) }
   }

@@ -57,9 +57,9 @@ describeGateway('signing in', () => {
 
   it('binds the flow to the browser by a client cookie that scripts cannot read', async () => {
     const browser = createHttpBrowser(atgate.url)
-    const response = await browser.send('/auth/start?handle=alice.test')
-    expect(response.status).toBe(303)
-    expect(response.headers.getSetCookie()).toEqual([
+    const { status, setCookies } = await browser.navigate('/auth/start?handle=alice.test')
+    expect(status).toBe(303)
+    expect(setCookies).toEqual([
       expect.stringMatching(/^atgate-client=[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Lax$/),
     ])
   })

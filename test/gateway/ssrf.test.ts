@@ -40,7 +40,9 @@ describeGateway('outside the sandbox, requests to private addresses', () => {
     ['the sandbox PDS', () => inject('pdsUrl')],
   ])('are not made for %s', async (_what, handle) => {
     const before = visits
-    const response = await createHttpBrowser(atgate.url).send(`/auth/start?handle=${encodeURIComponent(handle())}`)
+    const response = await createHttpBrowser(atgate.url).send(`/auth/start?handle=${encodeURIComponent(handle())}`, {
+      headers: { accept: 'application/json' },
+    })
     expect(response.status).toBeGreaterThanOrEqual(400)
     expect(['BAD_USER_INPUT', 'INVALID_HANDLE', 'PDS_UNAVAILABLE', 'SERVICE_UNAVAILABLE']).toContain(
       ((await response.json()) as { error: string }).error,

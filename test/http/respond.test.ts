@@ -85,5 +85,5 @@ it('a path that nothing is at answers 404 as JSON', async () => {
   const { server } = serverThatFailsWith(new Error('unused'))
   const response = await server.inject('/nowhere')
   expect(response.statusCode).toBe(404)
-  expect(response.json()).toEqual({ error: 'NOT_FOUND', message: 'Not Found' })
+  expect(response.json()).toEqual({ error: 'NOT_FOUND', message: 'There is nothing at this address.' })
 })

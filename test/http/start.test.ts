@@ -9,9 +9,9 @@ beforeAll(async () => {
 afterAll(() => atgate.close())
 
 it.each([
-  ['a start that redirects', '/auth/start?handle=alice.test', {}, 303],
-  ['a start that answers JSON', '/auth/start?handle=alice.test', { accept: 'application/json' }, 200],
-  ['a start that is refused', '/auth/start', {}, 400],
+  ['a call', '/auth/start?handle=alice.test', { accept: 'application/json' }, 200],
+  ['a call that is refused', '/auth/start', { accept: 'application/json' }, 400],
+  ['a call from elsewhere', '/auth/start', { origin: 'https://evil.example' }, 403],
   ['a callback', '/auth/callback?state=unknown', {}, 303],
 ])('%s is cached by nobody, and tells no other site its address', async (_what, path, headers, status) => {
   const response = await fetch(atgate.url + path, { headers, redirect: 'manual' })

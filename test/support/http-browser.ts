@@ -1,6 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import { CookieJar } from 'tough-cookie'
+import { request } from 'undici'
 
 /** An answer of the GraphQL API, with what the HTTP answer itself had. */
 export type GraphqlAnswer<T> = {
@@ -11,6 +12,12 @@ export type GraphqlAnswer<T> = {
 
 /** A browser as the gateway sees one: it keeps cookies, names its origin, and follows no redirect by itself. */
 export type HttpBrowser = ReturnType<typeof createHttpBrowser>
+
+const SAME_ORIGIN_NAVIGATION = {
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-site': 'same-origin',
+  'sec-fetch-dest': 'document',
+}
 
 /** @param publicUrl where browsers believe that they are, when a TLS front stands before the gateway */
 export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
@@ -24,6 +31,21 @@ export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })
     for (const line of response.headers.getSetCookie()) await jar.setCookie(line, publicUrl)
     return response
+  }
+
+  /**
+   * Navigates as a browser does when a page of this gateway leads it, or by other headers. By undici's `request`, since `fetch`
+   * sets its own Fetch Metadata.
+   */
+  async function navigate(path: string, headers: Record<string, string> = SAME_ORIGIN_NAVIGATION) {
+    const cookie = await jar.getCookieString(publicUrl)
+    const response = await request(new URL(path, gatewayUrl), {
+      headers: { accept: 'text/html', ...(cookie === '' ? {} : { cookie }), ...headers },
+    })
+    const setCookies = [response.headers['set-cookie'] ?? []].flat()
+    for (const line of setCookies) await jar.setCookie(line, publicUrl)
+    const text = await response.body.text()
+    return { status: response.statusCode, headers: response.headers, setCookies, text }
   }
 
   async function graphql<Result, Variables>(
@@ -43,6 +65,7 @@ export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
   return {
     jar,
     send,
+    navigate,
     graphql,
     /** The value of the session cookie, or null. */
     sessionCookie: async () =>

@@ -5,10 +5,12 @@ import { authorizeOnPds } from './pds-pages.ts'
 
 /** Begins to sign in. Gives the authorization server's page. */
 export async function startSignIn(browser: HttpBrowser, query: Record<string, string>): Promise<string> {
-  const response = await browser.send(`/auth/start?${new URLSearchParams(query)}`)
-  const location = response.headers.get('location')
-  if (location === null) throw new Error(`/auth/start answered ${response.status} ${await response.text()}`)
-  return location
+  const response = await browser.send(`/auth/start?${new URLSearchParams(query)}`, {
+    headers: { accept: 'application/json' },
+  })
+  const text = await response.text()
+  if (response.status !== 200) throw new Error(`/auth/start answered ${response.status} ${text}`)
+  return (JSON.parse(text) as { authUrl: string }).authUrl
 }
 
 /** Signs in at the PDS and allows the app. Gives the callback URL. */

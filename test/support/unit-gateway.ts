@@ -1,5 +1,3 @@
-import { openAsBlob } from 'node:fs'
-import { inject } from 'vitest'
 import { createOAuthClients } from '../../src/atproto/client.ts'
 import { createGrants } from '../../src/atproto/grants/grants.ts'
 import { createIdentities } from '../../src/atproto/identity.ts'
@@ -10,6 +8,7 @@ import { createLogger } from '../../src/platform/logger.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
 import { createSealer } from '../../src/store/sealing/sealer.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
+import { pgliteImage } from './fixtures.ts'
 import { createMovableClock, type MovableClock } from './movable-clock.ts'
 
 /** A gateway's parts without HTTP and without a network: for tests of what it does by itself. */
@@ -28,7 +27,7 @@ export type UnitGateway = Gateway & {
 let database: Promise<Database> | undefined
 
 export async function openUnitGateway(env: Environment = {}): Promise<UnitGateway> {
-  database ??= openAsBlob(inject('pgliteImage')).then((image) => openDatabase({ kind: 'memory', image }))
+  database ??= pgliteImage().then((image) => openDatabase({ kind: 'memory', image }))
   const { prisma: db } = await database
   const clock = createMovableClock()
   const logLines: string[] = []

@@ -1,0 +1,45 @@
+import type { Gateway } from '../gateway.ts'
+import { presentedSession } from '../sessions/authenticate.ts'
+import { LINKED_ORDER, linkedSessions } from '../sessions/group.ts'
+import type { FlowDefinition } from './flow-definition.ts'
+import { resolveReturnTo } from './return-to.ts'
+import type { FlowReturn } from './start.ts'
+
+/** What a person is asked before a sign-in that another page began. */
+export type StartQuestion = {
+  /** The handle of the account, or its DID where it has no valid handle; null where the account is chosen at the server. */
+  account: string | null
+  /** The host, in ASCII, of the server that the person is sent to. */
+  host: string
+  /** The handles of the accounts that this browser is signed in as now, and that the sign-in replaces. */
+  replaces: readonly string[]
+}
+
+/**
+ * Checks a start as `startFlow` does, but pushes and stores nothing.
+ * @throws GatewayError as `startFlow`
+ */
+export async function questionBeforeStart<Request>(
+  gateway: Gateway,
+  definition: FlowDefinition<Request>,
+  { returnTo, binding, request, sessionCookie }: FlowReturn & { request: Request; sessionCookie: string | null },
+): Promise<StartQuestion> {
+  resolveReturnTo({ returnTo, config: gateway.config, binding })
+  const { input, account } = await definition.start(gateway, request)
+  const replaces = await accountsOf(gateway, sessionCookie)
+  if (account === null) return { account, host: new URL(input).host, replaces }
+  const { did, handle, pdsUrl } = await gateway.atproto.identities.lookUp(account)
+  return { account: handle === 'handle.invalid' ? did : handle, host: new URL(pdsUrl).host, replaces }
+}
+
+/** The handles of the accounts of the group that a session cookie belongs to. */
+async function accountsOf(gateway: Gateway, sessionCookie: string | null): Promise<string[]> {
+  const groupId = (await presentedSession(gateway, sessionCookie))?.session.groupId ?? null
+  if (groupId === null) return []
+  const linked = await gateway.stores.db.session.findMany({
+    where: linkedSessions(groupId, new Date(gateway.runtime.clock())),
+    orderBy: LINKED_ORDER,
+    select: { account: { select: { handle: true } } },
+  })
+  return linked.map(({ account }) => account.handle)
+}

@@ -1,0 +1,12 @@
+import { html } from './html.ts'
+import type { Page } from './page.ts'
+
+/** Says what is wrong, and leads back to the start. */
+export function problemPage({ title, problem }: { title: string; problem: string }): Page {
+  const body = html`
+          <p role="alert">${problem}</p>
+          <div class="actions">
+            <a class="button primary" href="/">Go to the start page</a>
+          </div>`
+  return { title, body }
+}

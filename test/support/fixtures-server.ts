@@ -14,6 +14,8 @@ export async function serveFixtures(makers: FixtureMakers): Promise<{ url: strin
     return known
   }
   const server = createServer((request, response) => {
+    // A connection kept for the next question might be closed just when that is asked.
+    response.setHeader('connection', 'close')
     get(request.url?.slice(1) as keyof Fixtures).then(
       (fixture) => response.end(JSON.stringify(fixture)),
       (error: unknown) => response.writeHead(500).end(String(error)),
@@ -24,7 +26,6 @@ export async function serveFixtures(makers: FixtureMakers): Promise<{ url: strin
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {
       server.close()
-      server.closeAllConnections()
       await Promise.allSettled(made.values())
     },
   }

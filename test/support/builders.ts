@@ -1,3 +1,4 @@
+import type { Grant } from '../../src/atproto/grants/grant.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { newId, newSecret } from '../../src/platform/random.ts'
 import { authenticate } from '../../src/sessions/authenticate.ts'
@@ -79,6 +80,27 @@ export type BuiltViewer = BuiltSession & { viewer: Viewer }
 export async function aViewer(gateway: Stores, options: SessionOptions = {}): Promise<BuiltViewer> {
   const built = await aSession({ db: gateway.stores.db, now: gateway.runtime.clock() }, options)
   return { ...built, viewer: await viewerOf(gateway, built.token) }
+}
+
+/** An OAuth grant, as the library hands it over; no server knows it. */
+export function aGrant(
+  tokenSet: Partial<{ [Name in keyof Grant['tokenSet']]: Grant['tokenSet'][Name] | undefined }> = {},
+) {
+  return {
+    authMethod: { method: 'none' },
+    dpopJwk: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd' },
+    tokenSet: {
+      iss: 'https://pds.test',
+      sub: 'did:web:alice.test',
+      aud: 'https://pds.test',
+      scope: 'atproto',
+      token_type: 'DPoP',
+      access_token: 'access-token',
+      refresh_token: 'refresh-token',
+      expires_at: '2030-01-01T00:00:00.000Z',
+      ...tokenSet,
+    },
+  } as Grant
 }
 
 /** Who presents this session token as a cookie. */

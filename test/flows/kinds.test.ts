@@ -2,11 +2,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
 import { bindToChallenge, bindToCookie } from '../../src/flows/client-binding.ts'
 import { resumeFlow } from '../../src/flows/flow.ts'
+import { addAccount } from '../../src/flows/kinds/add-account.ts'
 import { createAccount } from '../../src/flows/kinds/create-account.ts'
 import { developerToken } from '../../src/flows/kinds/developer-token.ts'
 import { login } from '../../src/flows/kinds/login.ts'
 import { scopeUpgrade } from '../../src/flows/kinds/scope-upgrade.ts'
 import { isStillSignedIn, starterOf } from '../../src/flows/starter.ts'
+import type { Viewer } from '../../src/sessions/viewer.ts'
 import { aSession, aViewer, didOf, type SessionOptions } from '../support/builders.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
@@ -67,6 +69,11 @@ describe('the start of', () => {
     gateway = await openUnitGateway({ OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email' })
   })
 
+  /** The gateway, which finds any handle: no directory is there that could be asked. */
+  const finding = () => {
+    const find = async (handle: string) => ({ input: handle, did: didOf(handle) })
+    return { ...gateway, atproto: { ...gateway.atproto, identities: { ...gateway.atproto.identities, find } } }
+  }
   const withSettings = (environment: Record<string, string>) => ({ ...gateway, config: loadConfig(environment) })
   const aViewerWith = async (options: SessionOptions = {}) => (await aViewer(gateway, options)).viewer
 
@@ -76,8 +83,8 @@ describe('the start of', () => {
     it('at a server lets the account be chosen there', async () => {
       expect(await start(' https://pds.example.com ')).toEqual({
         input: 'https://pds.example.com',
-        scopes: ['atproto'],
         account: null,
+        scopes: ['atproto'],
         purpose: {},
       })
       expect(await start('HTTPS://pds.example.com/')).toMatchObject({ input: 'https://pds.example.com' })
@@ -88,6 +95,15 @@ describe('the start of', () => {
       const sandbox = withSettings({ ALLOW_INSECURE_PDS: 'on' })
       expect(await login.start(sandbox, { account: 'http://localhost:2583' })).toMatchObject({
         input: 'http://localhost:2583',
+      })
+    })
+
+    it('of an account is for that account', async () => {
+      expect(await login.start(finding(), { account: ' bob.test ' })).toEqual({
+        input: 'bob.test',
+        account: didOf('bob.test'),
+        scopes: ['atproto'],
+        purpose: {},
       })
     })
 
@@ -110,8 +126,8 @@ describe('the start of', () => {
       const environment = { ACCOUNT_CREATION: 'on', PDS_OPTIONS: options }
       expect(start(environment)).toEqual({
         input: 'https://pds.example.com',
-        scopes: ['atproto'],
         account: null,
+        scopes: ['atproto'],
         purpose: {},
       })
       expect(() => start(environment, 'https://other.example.com')).toThrow(
@@ -129,13 +145,50 @@ describe('the start of', () => {
     })
   })
 
+  describe('an added account', () => {
+    const start = (viewer: Viewer) => addAccount.start(finding(), { viewer, handle: 'bob.test' })
+
+    it('is for that account', async () => {
+      const viewer = await aViewerWith()
+      expect(await start(viewer)).toEqual({
+        input: 'bob.test',
+        account: didOf('bob.test'),
+        scopes: ['atproto'],
+        purpose: { starter: { did: viewer.session.did, groupId: viewer.session.groupId } },
+      })
+      expect(addAccount.prompt).toBe('login')
+    })
+
+    it('is refused when it is linked, unless its grant was lost or its session has expired', async () => {
+      const viewer = await aViewerWith()
+      const { groupId } = viewer.session
+      const { db } = gateway.stores
+      const { session } = await aSession({ db, now: gateway.clock() }, { handle: 'bob.test', groupId })
+      await expect(start(viewer)).rejects.toMatchObject({
+        code: 'ALREADY_LINKED',
+        message: 'bob.test is signed in here already. Switch to it.',
+      })
+      // In another group it is none of this one's.
+      expect(await start(await aViewerWith())).toMatchObject({ input: 'bob.test' })
+      await db.grant.update({ where: { id: session.grantId }, data: { state: 'lost' } })
+      expect(await start(viewer)).toMatchObject({ input: 'bob.test' })
+      await db.grant.update({ where: { id: session.grantId }, data: { state: 'ok' } })
+      await db.session.update({ where: { id: session.id }, data: { expiresAt: new Date(gateway.clock() - 1) } })
+      expect(await start(viewer)).toMatchObject({ input: 'bob.test' })
+    })
+
+    it('is refused to a developer token', async () => {
+      await expect(start(await aViewerWith({ kind: 'DEVELOPER_TOKEN' }))).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    })
+  })
+
   describe('a scope upgrade', () => {
     it('asks for the scopes that are required, granted and wanted, as far as they are declared', async () => {
       const viewer = await aViewerWith({ grant: { scope: 'atproto transition:email transition:chat.bsky' } })
       expect(scopeUpgrade.start(gateway, { viewer, scopes: ['transition:generic atproto'] })).toEqual({
         input: viewer.session.did,
-        scopes: ['atproto', 'transition:email', 'transition:generic'],
         account: viewer.session.did,
+        scopes: ['atproto', 'transition:email', 'transition:generic'],
         purpose: { starter: { did: viewer.session.did, groupId: viewer.session.groupId } },
       })
       expect(scopeUpgrade.prompt).toBeNull()
@@ -171,6 +224,7 @@ describe('the start of', () => {
       const started = await start({ name: ' ci ' })
       expect(started).toMatchObject({
         input: didOf('alice.test'),
+        account: didOf('alice.test'),
         scopes: ['atproto'],
         purpose: { starter: { did: didOf('alice.test') }, name: 'ci', days: 90 },
       })

@@ -17,7 +17,7 @@ describe('a pending flow', () => {
       purpose: { starter: { did: 'did:web:alice.test', groupId: 'group' } },
       binding: bindToCookie('cookie'),
       returnTo: 'https://app.example.com/settings',
-      account: 'did:web:alice.test',
+      account: 'did:web:bob.test',
       scopes: ['atproto'],
       request: {
         state: newSecret(),
@@ -63,6 +63,7 @@ describe('a pending flow', () => {
     ['of an unknown kind', { kind: 'something_new' }],
     ['without the starter that its kind has', { purpose: {} }],
     ['with a return address that is no URL', { returnTo: 'settings' }],
+    ['without the account that is meant', { account: undefined }],
     ['with scopes of another form', { scopes: 'atproto' }],
     ['without its binding', { binding: { kind: 'cookie' } }],
   ])('%s, as another version writes it, is not there', async (_what, change) => {

@@ -7,7 +7,6 @@ import {
   mayReturnThrough,
   newClientCookie,
 } from '../../src/flows/client-binding.ts'
-import { GatewayError } from '../../src/platform/errors.ts'
 
 const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
 // RFC 7636, appendix B.
@@ -16,6 +15,11 @@ const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
 describe('a flow bound to a cookie', () => {
   const cookie = newClientCookie()
   const binding = bindToCookie(cookie)
+
+  it('is proven by no cookie of another length', () => {
+    const binding = { kind: 'cookie', hash: 'short' } as const
+    expect(mayReturnThrough(binding, newClientCookie())).toBe(false)
+  })
 
   it('keeps no cookie, only its hash', () => {
     expect(JSON.stringify(binding)).not.toContain(cookie)
@@ -32,9 +36,12 @@ describe('a flow bound to a cookie', () => {
 })
 
 describe('a flow bound to a challenge', () => {
-  const binding = bindToChallenge(challenge)
+  it('keeps the challenge', () => {
+    expect(bindToChallenge(challenge)).toEqual({ kind: 'challenge', challenge })
+  })
 
   it('returns through any browser, but is proven by the verifier alone', () => {
+    const binding = bindToChallenge(challenge)
     expect(mayReturnThrough(binding, null)).toBe(true)
     expect(isProvenBy(binding, { clientCookie: null, verifier })).toBe(true)
     expect(isProvenBy(binding, { clientCookie: verifier, verifier: null })).toBe(false)
@@ -45,7 +52,7 @@ describe('a flow bound to a challenge', () => {
   it.each(['', 'short', `${challenge}=`, `${challenge}x`, hash('sha256', 'x', 'hex')])(
     'refuses %j as a challenge',
     (text) => {
-      expect(() => bindToChallenge(text)).toThrow(GatewayError)
+      expect(() => bindToChallenge(text)).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
     },
   )
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { ClientBinding } from '../../src/flows/client-binding.ts'
 import { resolveReturnTo, withOutcome } from '../../src/flows/return-to.ts'
-import { GatewayError } from '../../src/platform/errors.ts'
 
 const config = {
   frontendUrl: 'https://app.example.com',
@@ -47,7 +47,9 @@ describe('resolveReturnTo', () => {
     '///evil.example',
     ' //evil.example',
   ])('refuses %j from a browser', (returnTo) => {
-    expect(() => resolveReturnTo({ returnTo, config, binding: cookie })).toThrow(GatewayError)
+    expect(() => resolveReturnTo({ returnTo, config, binding: cookie })).toThrow(
+      expect.objectContaining({ code: 'BAD_USER_INPUT' }),
+    )
   })
 
   it.each([
@@ -65,6 +67,7 @@ describe('resolveReturnTo', () => {
     'http://127.0.0.1.evil.example/',
     'http://127.0.0.1@evil.example/',
     'http://user@127.0.0.1/',
+    'http://:password@127.0.0.1/',
     'http://10.0.0.1/',
     '//127.0.0.1/',
     '/settings',
@@ -74,8 +77,16 @@ describe('resolveReturnTo', () => {
     'javascript:alert(1)',
     null,
   ])('refuses %s even then', (returnTo) => {
-    expect(() => resolveReturnTo({ returnTo, config, binding: challenge })).toThrow(GatewayError)
+    expect(() => resolveReturnTo({ returnTo, config, binding: challenge })).toThrow(
+      expect.objectContaining({ code: 'BAD_USER_INPUT' }),
+    )
   })
+})
+
+it('a refusal names the loopback address to a client with a challenge, and to no browser', () => {
+  const refuse = (binding: ClientBinding) => () => resolveReturnTo({ returnTo: 'nowhere', config, binding })
+  expect(refuse(challenge)).toThrow(/127\.0\.0\.1.*RETURN_URLS/)
+  expect(refuse(cookie)).toThrow(/a path such as \/settings/)
 })
 
 describe('withOutcome', () => {

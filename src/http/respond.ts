@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError } from '../platform/errors.ts'
 import { logGatewayError } from '../platform/logger.ts'
@@ -40,7 +39,7 @@ function problemOf(error: FastifyError | GatewayError, request: FastifyRequest):
 
 function respond(request: FastifyRequest, reply: FastifyReply, { status, ...problem }: Problem): void {
   if (isNavigation(request)) {
-    const title = STATUS_CODES[status] ?? 'Something is wrong'
+    const title = status === 404 ? 'Not found' : 'Something is wrong'
     sendPage(reply, status, problemPage({ title, problem: problem.message }))
   } else {
     noStore(reply).code(status).send(problem)

@@ -76,6 +76,20 @@ describeBrowser('the looks of the portal', () => {
     await inspect()
   })
 
+  it('the pages of the gateway itself: a question, a mistake, and nothing', async () => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test', 'carol.test'])
+    for (const [path, heading] of [
+      ['/auth/start?handle=bob.test', 'Sign in as @bob.test?'],
+      ['/auth/start?handle=not%20a%20handle', 'Sign in'],
+      ['/nowhere', 'Not found'],
+    ] as const) {
+      await page.goto(atgate.url + path)
+      await page.getByRole('heading', { name: heading }).waitFor()
+      await inspect()
+    }
+  })
+
   it('a refusal, and a gateway that is away', async () => {
     const { page, atgate } = scene
     await page.goto(`${atgate.url}/?auth_error=access_denied&auth_error_flow=login`)

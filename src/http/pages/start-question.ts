@@ -14,7 +14,7 @@ export function startQuestionPage(
   const body = html`
           <p>You continue at <strong>${host}</strong>, which asks for the password. This page never sees it.</p>
           ${replaces.length === 0 ? '' : replacement(replaces)}
-          <p class="muted">A link from outside brought you here. Continue only if you meant to sign in.</p>
+          <p class="muted">If a link brought you here and you did not mean to sign in, cancel.</p>
           <div class="actions">
             <a class="button primary" href="${continueUrl}">Continue</a>
             <a class="button" href="${cancelUrl}">Cancel</a>

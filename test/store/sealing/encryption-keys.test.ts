@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -30,5 +30,22 @@ describe('loadEncryptionKeys', () => {
     await writeFile(file, 'k1:dGhpcyBpcyBub3QgYSBrZXk')
     await expect(loadEncryptionKeys(dataDir)).rejects.toThrow(/encryption-keys is damaged/)
     expect(await readFile(file, 'utf8')).toBe('k1:dGhpcyBpcyBub3QgYSBrZXk')
+  })
+
+  it('leaves nothing beside them', async () => {
+    await Promise.all(Array.from({ length: 3 }, () => loadEncryptionKeys(dataDir)))
+    expect(await readdir(dataDir)).toEqual(['encryption-keys'])
+  })
+
+  it('says why they cannot be read, and makes no others', async () => {
+    await mkdir(join(dataDir, 'encryption-keys'))
+    await expect(loadEncryptionKeys(dataDir)).rejects.toMatchObject({ code: 'EISDIR' })
+  })
+
+  it('reads them whatever white space is around them', async () => {
+    const [key] = await loadEncryptionKeys(dataDir)
+    const file = join(dataDir, 'encryption-keys')
+    await writeFile(file, `\n  ${(await readFile(file, 'utf8')).trim()} \n`)
+    expect(await loadEncryptionKeys(dataDir)).toEqual([key])
   })
 })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { decodeProtectedHeader } from 'jose'
+import { CompactEncrypt, decodeProtectedHeader } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { createSealer, SealError } from '../../../src/store/sealing/sealer.ts'
 
@@ -46,5 +46,30 @@ describe('seal', () => {
     expect(await rotated.open(sealed, 'p')).toBe('value')
     expect(decodeProtectedHeader(await rotated.seal('value', 'p')).kid).toBe('newer')
     await expect(createSealer([newer]).open(sealed, 'p')).rejects.toThrow(/no key with the id "older"/)
+  })
+
+  it('refuses what was encrypted in another way, even with the same key', async () => {
+    const key = aKey('k1')
+    const plaintext = new TextEncoder().encode('"value"')
+    for (const header of [
+      { alg: 'A256GCMKW', enc: 'A256GCM' },
+      { alg: 'A256KW', enc: 'A256CBC-HS512' },
+    ]) {
+      const sealed = await new CompactEncrypt(plaintext)
+        .setProtectedHeader({ ...header, kid: 'k1', purpose: 'p' })
+        .encrypt(key.secret)
+      await expect(createSealer([key]).open(sealed, 'p')).rejects.toThrow(SealError)
+    }
+  })
+
+  it('keeps the cause of a refusal', async () => {
+    await expect(createSealer([aKey('k1')]).open('garbage', 'p')).rejects.toMatchObject({
+      name: 'SealError',
+      cause: expect.any(Error),
+    })
+  })
+
+  it('needs a key', () => {
+    expect(() => createSealer([])).toThrow(TypeError)
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -14,6 +14,8 @@ describe('the lock of a data directory', () => {
 
   it('is had by one at a time', async () => {
     const release = await lockDataDir(dataDir)
+    // Inside the directory, which alone has to be writable.
+    expect(await readdir(dataDir)).toEqual(['lock'])
     await expect(lockDataDir(dataDir, { waitMs: 0 })).rejects.toThrow(`Another process uses ${dataDir}.`)
     await release()
     await (await lockDataDir(dataDir, { waitMs: 0 }))()

@@ -7,6 +7,9 @@ const GATEWAY_SUITES = ['test/gateway/**/*.test.ts', 'test/attacks/**/*.test.ts'
 /** The suites that drive a whole gateway from Chromium. */
 const BROWSER_SUITES = ['test/browser/**/*.test.ts']
 
+/** Suites of functions by themselves. Most work over a database in memory, which the files of one process share. */
+const UNIT_SUITES = ['test/{atproto,flows,sessions}/**/*.test.ts']
+
 /** Suites of what only services outside the process can do: be away. */
 const SERVICE_SUITES = ['test/services/**/*.test.ts']
 
@@ -30,7 +33,8 @@ const STORE_SUITES = [
 
 const common = { testTimeout: 60_000, hookTimeout: 60_000 }
 
-// A whole gateway takes more than a second to import, and keeps nothing in its modules, so these files share a process.
+// A whole gateway takes more than a second to import, and a database a second to open. Neither keeps anything in its modules
+// that a test could see, so these files share a process.
 const sharing = { ...common, isolate: false }
 
 /** `--mode full` (npm run test:full) runs every gateway and browser suite over both kinds of stores. */
@@ -48,9 +52,10 @@ export default defineConfig(({ mode }) => ({
           ...common,
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...GATEWAY_SUITES, ...BROWSER_SUITES, ...SERVICE_SUITES],
+          exclude: [...UNIT_SUITES, ...GATEWAY_SUITES, ...BROWSER_SUITES, ...SERVICE_SUITES],
         },
       },
+      { extends: true, test: { ...sharing, name: 'units', include: UNIT_SUITES } },
       {
         extends: true,
         test: {

@@ -3,12 +3,15 @@ import { createHandleService } from '../../src/atproto/handle-service.ts'
 import { createSafeFetch } from '../../src/atproto/safe-fetch.ts'
 import { type AnsweringServer, answerJson, startAnswering } from '../support/http-answers.ts'
 
+const FOUND = { did: 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa' }
+
 describe('the handle service', () => {
   let server: AnsweringServer
   let answer: [status: number, body: unknown]
 
   beforeAll(async () => {
-    server = await startAnswering((_request, response) => {
+    server = await startAnswering((request, response) => {
+      if (request.url === '/elsewhere') return answerJson(response, 200, FOUND)
       const [status, body] = answer
       if (status === 302) response.setHeader('location', '/elsewhere')
       answerJson(response, status, body)
@@ -22,7 +25,7 @@ describe('the handle service', () => {
   }
 
   it('asks for the handle', async () => {
-    expect(await resolve(200, { did: 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa' })).toBe('did:plc:aaaaaaaaaaaaaaaaaaaaaaaa')
+    expect(await resolve(200, FOUND)).toBe(FOUND.did)
     const asked = server.requests.at(-1)
     expect(asked?.pathname).toBe('/xrpc/com.atproto.identity.resolveHandle')
     expect(Object.fromEntries(asked?.searchParams ?? [])).toEqual({ handle: 'alice.test' })
@@ -49,7 +52,10 @@ describe('the handle service', () => {
   })
 
   it('gives up when it is told to', async () => {
-    const service = createHandleService(server.origin, createSafeFetch({ allowInsecure: true }))
-    await expect(service.resolve('alice.test', { signal: AbortSignal.abort() })).rejects.toThrow()
+    const giveUp = new AbortController()
+    const silent = await startAnswering(() => giveUp.abort())
+    const service = createHandleService(silent.origin, createSafeFetch({ allowInsecure: true }))
+    await expect(service.resolve('alice.test', { signal: giveUp.signal })).rejects.toThrow(/abort/i)
+    silent.close()
   })
 })

@@ -14,7 +14,11 @@ describe('a profile', () => {
   const logLines: string[] = []
 
   beforeAll(async () => {
-    server = await startAnswering((_request, response) => answerJson(response, ...answer))
+    server = await startAnswering((request, response) => {
+      if (request.url === '/elsewhere') return answerJson(response, 200, { value: { displayName: 'Mallory' } })
+      if (answer[0] === 302) response.setHeader('location', '/elsewhere')
+      answerJson(response, ...answer)
+    })
     const logger = createLogger({ level: 'info', destination: { write: (line) => void logLines.push(line) } })
     profiles = createProfiles(loadConfig({ ALLOW_INSECURE_PDS: 'on' }), logger)
   })
@@ -63,8 +67,9 @@ describe('a profile', () => {
     expect(logLines).toEqual([])
     expect(await answered(200, 'nonsense')).toBeNull()
     expect(await answered(500, 'nonsense')).toBeNull()
+    expect(await answered(302, {})).toBeNull()
     expect(await read(`http://127.0.0.1:${await freePort()}`)).toBeNull()
-    expect(logLines).toHaveLength(3)
+    expect(logLines).toHaveLength(4)
     expect(logLines[0]).toMatch(/did:web:alice\.test.*profile not read/)
   })
 

@@ -11,18 +11,18 @@ describe('grant rows', () => {
   let gateway: UnitGateway
   let rows: GrantRows
   let confidential: GrantRows
+  let now: number
 
   beforeAll(async () => {
     gateway = await openUnitGateway()
+  })
+  beforeEach(() => {
+    now = Date.UTC(2030, 0, 1)
     const { db, sealer } = gateway.stores
     const createRows = (isConfidential: boolean) =>
       createGrantRows({ db, sealer, clients: { isConfidential }, clock: () => now })
     rows = createRows(false)
     confidential = createRows(true)
-  })
-  let now: number
-  beforeEach(() => {
-    now = Date.UTC(2030, 0, 1)
   })
 
   const insert = (grant = aGrant(), by = rows) => gateway.stores.db.$transaction((tx) => by.insert(tx, newId(), grant))

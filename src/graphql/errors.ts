@@ -9,6 +9,9 @@ import type { ServerContext } from './context.ts'
  */
 const HTTP_STATUS: Partial<Record<ErrorCode, number>> = { SERVICE_UNAVAILABLE: 503, RATE_LIMITED: 429 }
 
+/** In characters. GraphQL's own are longer only if they repeat what the client sent. */
+const MAX_MESSAGE = 1000
+
 /** An error as the client sees it. What was thrown stays beside it, for the log. */
 class PublicError extends GraphQLError {
   readonly thrown: unknown
@@ -26,14 +29,21 @@ class PublicError extends GraphQLError {
  */
 export function publicError(error: unknown): Error {
   const original = error instanceof GraphQLError ? error.originalError : error
-  if (original === undefined && error instanceof GraphQLError) return error
-  if (original instanceof GraphQLError) return original
+  if (original === undefined && error instanceof GraphQLError) return shortened(error)
+  if (original instanceof GraphQLError) return shortened(original)
   const location = error instanceof GraphQLError ? locationOf(error) : {}
   if (!(original instanceof GatewayError)) return maskedError(original, location)
   const { code, message, retryAfter, missingScopes } = original
   const extensions = { code, ...(retryAfter && { retryAfter }), ...(missingScopes && { missingScopes }) }
   const status = HTTP_STATUS[code] ?? 200
   return new PublicError(message, original, { ...location, extensions: { ...extensions, http: { status } } })
+}
+
+/** Messages about mistakes in variables repeat the whole input object, once for each mistake. */
+function shortened(error: GraphQLError): GraphQLError {
+  if (error.message.length <= MAX_MESSAGE) return error
+  const message = `${error.message.slice(0, MAX_MESSAGE)}…`
+  return new GraphQLError(message, { ...locationOf(error), extensions: error.extensions })
 }
 
 function maskedError(thrown: unknown, location: GraphQLErrorOptions): PublicError {

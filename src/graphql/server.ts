@@ -1,9 +1,12 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import { LRUCache } from 'lru-cache'
 import type { Gateway } from '../gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
 import { GRAPHIQL_TABS } from './graphiql-tabs.ts'
+import { CACHED_DOCUMENTS } from './limits/numbers.ts'
+import { limitsPlugin } from './limits/plugin.ts'
 import { schema } from './schema.ts'
 
 /** The path of the API. */
@@ -16,7 +19,12 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     graphqlEndpoint: GRAPHQL_PATH,
     context: (serverContext) => createContext(gateway, serverContext),
     maskedErrors: { maskError: publicError },
-    plugins: [errorLogPlugin(gateway.runtime.logger)],
+    plugins: [limitsPlugin({ describesSchema: true }), errorLogPlugin(gateway.runtime.logger)],
+    // Yoga's own keeps a thousand of each, which a stranger can fill with documents as large as allowed.
+    parserAndValidationCache: {
+      documentCache: new LRUCache({ max: CACHED_DOCUMENTS }),
+      errorCache: new LRUCache({ max: CACHED_DOCUMENTS }),
+    },
     logging: yogaLogger(gateway),
     cors: false,
     multipart: false,

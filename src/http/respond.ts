@@ -30,11 +30,16 @@ function problemOf(error: FastifyError | GatewayError, request: FastifyRequest):
   }
   if (error.statusCode !== undefined && error.statusCode < 500) {
     // Fastify's own errors: a body that is not JSON, is too large, or has another content type.
-    return { status: error.statusCode, error: 'BAD_USER_INPUT', message: error.message }
+    const message = error.statusCode === 413 ? tooLarge(request) : error.message
+    return { status: error.statusCode, error: 'BAD_USER_INPUT', message }
   }
   request.log.error({ err: error }, 'unexpected error')
   const message = `Something went wrong here. Try again; if it happens again, report the request id ${request.id}.`
   return { status: 500, error: 'INTERNAL_SERVER_ERROR', message, requestId: request.id }
+}
+
+function tooLarge({ routeOptions }: FastifyRequest): string {
+  return `The request body is too large. Here it has at most ${routeOptions.bodyLimit} bytes.`
 }
 
 function respond(request: FastifyRequest, reply: FastifyReply, { status, ...problem }: Problem): void {

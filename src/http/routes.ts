@@ -18,7 +18,8 @@ import { refuseForeignOrigin } from './same-origin.ts'
 import { graphiqlPolicy, pagePolicy } from './security-headers.ts'
 import { startHandler } from './start.ts'
 
-const MAX_BODY_BYTES = 256 * 1024
+/** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
+const MAX_BODY_BYTES = 32 * 1024
 
 /** Builds the HTTP server with every route. The caller makes it listen. */
 export async function createServer(gateway: Gateway, graphql: GraphqlServer): Promise<FastifyInstance> {

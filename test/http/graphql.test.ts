@@ -1,3 +1,4 @@
+import { auditServer } from 'graphql-http'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { aSession } from '../support/builders.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -33,4 +34,10 @@ it('sends an answer that nobody caches, over a connection that stays open', asyn
   expect(response.headers.get('referrer-policy')).toBe('no-referrer')
   expect(response.headers.get('x-accel-buffering')).toBeNull()
   expect(response.headers.get('connection')).toBe('keep-alive')
+})
+
+it('follows GraphQL over HTTP in everything that the audit of graphql-http checks', async () => {
+  const results = await auditServer({ url: `${atgate.url}/graphql` })
+  expect(results.filter(({ status }) => status !== 'ok').map(({ name }) => name)).toEqual([])
+  expect(results).toHaveLength(61)
 })

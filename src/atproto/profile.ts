@@ -17,12 +17,14 @@ export interface Profiles {
 /** A profile is an ornament: nobody waits longer for it. */
 const TIMEOUT = 3 * SECOND
 const LONGEST_NAME = 640
+/** In characters. Those of blobs have 59. */
+const LONGEST_CID = 256
 
 const answer = z.object({
   value: z.object({
     displayName: z.string().optional().catch(undefined),
     avatar: z
-      .object({ ref: z.object({ $link: z.string() }) })
+      .object({ ref: z.object({ $link: z.string().max(LONGEST_CID) }) })
       .optional()
       .catch(undefined),
   }),

@@ -1,5 +1,6 @@
 import { declaredScopes, missingScopes, parseScope } from '../atproto/scope.ts'
 import { LINKED_ORDER, linkedSessions } from '../sessions/group.ts'
+import { MAX_LISTED } from '../sessions/list.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
 import { LinkedAccount } from './linked-account.ts'
@@ -38,6 +39,7 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
           where:
             session.groupId === null ? { id: session.id } : linkedSessions(session.groupId, new Date(runtime.clock())),
           orderBy: LINKED_ORDER,
+          take: MAX_LISTED,
           relationLoadStrategy: 'join',
         }),
     }),

@@ -1,5 +1,5 @@
 import { parseScope } from '../atproto/scope.ts'
-import { developerTokensOf } from '../sessions/list.ts'
+import { developerTokensOf, MAX_LISTED } from '../sessions/list.ts'
 import { PREFIX_LENGTH, revokeDeveloperToken } from '../sessions/revoke-developer-token.ts'
 import { builder } from './builder.ts'
 import { actingViewer, signedInViewer } from './context.ts'
@@ -43,6 +43,7 @@ builder.queryField('developerTokens', (t) =>
         ...query,
         where: developerTokensOf(session.did, new Date(runtime.clock())),
         orderBy: { createdAt: 'desc' },
+        take: MAX_LISTED,
         relationLoadStrategy: 'join',
       })
     },

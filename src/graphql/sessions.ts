@@ -1,4 +1,4 @@
-import { signedInSessions } from '../sessions/list.ts'
+import { MAX_LISTED, signedInSessions } from '../sessions/list.ts'
 import { revokeSession } from '../sessions/revoke.ts'
 import { builder } from './builder.ts'
 import { actingViewer, signedInViewer } from './context.ts'
@@ -61,6 +61,7 @@ builder.queryField('sessions', (t) =>
         ...query,
         where: signedInSessions(session.did, new Date(runtime.clock())),
         orderBy: { createdAt: 'desc' },
+        take: MAX_LISTED,
         relationLoadStrategy: 'join',
       })
     },

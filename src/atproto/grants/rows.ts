@@ -45,6 +45,9 @@ type Parts = {
   clock: Clock
 }
 
+/** In characters. Real ones have a few hundred. */
+const LONGEST_SCOPE = 8192
+
 /** How long an authorization server honours refresh tokens: atproto OAuth, "Tokens and Session Lifetime". */
 const REFRESH_LIFETIME = { public: 14 * DAY, confidential: 180 * DAY }
 
@@ -53,7 +56,8 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
 
   return {
     async insert(tx, id, grant) {
-      const { sub: did, iss: issuer, scope } = grant.tokenSet
+      const { sub: did, iss: issuer } = grant.tokenSet
+      const scope = storedScope(grant)
       const now = clock()
       const sealed = await sealer.seal(grant, purposeOf({ id, did }))
       const expiresAt = new Date(now + lifetime)
@@ -75,7 +79,7 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
         where: { id },
         data: {
           sealed: await sealer.seal(grant, purposeOf({ id, did })),
-          scope: grant.tokenSet.scope,
+          scope: storedScope(grant),
           updatedAt: new Date(clock()),
           // A public client's grant ends a fixed time after sign-in however often it is refreshed.
           ...(clients.isConfidential ? { expiresAt: new Date(clock() + lifetime) } : {}),
@@ -100,6 +104,15 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
       await db.grant.deleteMany({ where: { session: null, expiresAt: { lt: new Date(clock()) } } })
     },
   }
+}
+
+/**
+ * The granted scopes as far as they are read. Lists of sessions show them, and a server of a stranger may answer with
+ * half a megabyte; what is past the limit counts as not granted.
+ */
+function storedScope({ tokenSet: { scope } }: Grant): string {
+  if (scope.length <= LONGEST_SCOPE) return scope
+  return scope.slice(0, scope.lastIndexOf(' ', LONGEST_SCOPE))
 }
 
 /** Bound to the row and the account: a sealed grant that was moved to another row does not open. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { isAtprotoOauthScope } from '@atproto/oauth-scopes'
-import { z } from 'zod'
 import { hasErrorCode } from '../platform/errors.ts'
-import * as field from './fields.ts'
+import { contradictions } from './contradictions.ts'
+import type * as field from './fields.ts'
+import { fields, type Values } from './settings.ts'
 
 /** Every setting, read once at start and frozen. docs/configuration.md explains each of them. */
 export type Config = Readonly<{
@@ -50,43 +50,6 @@ export type Config = Readonly<{
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-const DEFAULT_PORT = 4000
-
-const fields = {
-  PUBLIC_URL: field.origin.optional(),
-  PORT: field.wholeNumber({ min: 1, max: 65535 }).default(DEFAULT_PORT),
-  HOST: z.string().default('127.0.0.1'),
-  TRUST_PROXY: field.trustProxy.default(false),
-  FRONTEND_URL: field.origin.optional(),
-  CORS_ORIGINS: field.listOf(field.origin).default([]),
-  RETURN_URLS: field.listOf(field.returnUrl).default([]),
-  DATABASE_URL: field.urlWithScheme('postgres:', 'postgresql:').optional(),
-  REDIS_URL: field.urlWithScheme('redis:', 'rediss:').optional(),
-  DATA_DIR: z.string().default('.data'),
-  ENCRYPTION_KEYS: field.encryptionKeys.optional(),
-  CLIENT_NAME: z.string().max(200).default('atgate'),
-  OAUTH_SCOPE: field.scopes.default(['atproto']),
-  OAUTH_OPTIONAL_SCOPES: field.scopes.default([]),
-  OAUTH_PRIVATE_KEYS: field.oauthPrivateKeys.default([]),
-  PLC_DIRECTORY_URL: field.urlWithScheme('http:', 'https:').optional(),
-  HANDLE_RESOLVER_URL: field.urlWithScheme('http:', 'https:').optional(),
-  ALLOW_INSECURE_PDS: field.flag.default(false),
-  ACCOUNT_CREATION: field.flag.default(false),
-  ACCOUNT_CREATION_ANY_PDS: field.flag.default(false),
-  PDS_OPTIONS: field.pdsOptions.default([]),
-  NEW_ACCOUNT_PATH: field.path.optional(),
-  SESSION_DAYS: field.wholeNumber({ min: 1, max: 400 }).default(14),
-  DEVELOPER_TOKEN_DEFAULT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
-  DEVELOPER_TOKEN_MAX_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(365),
-  AUDIT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
-  LOG_LEVEL: field.logLevel.default('info'),
-}
-
-/** The name of every setting. */
-export const SETTINGS = Object.keys(fields)
-
-type Values = { [K in keyof typeof fields]: z.output<(typeof fields)[K]> }
-
 /** A configuration that cannot be used. Carries every problem, one line each, without secret values. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -119,52 +82,6 @@ function parseFields(env: Environment): { values: Partial<Values>; problems: str
     else for (const issue of result.error.issues) problems.push(`${name}: ${issue.message}`)
   }
   return { values, problems }
-}
-
-/** Checks settings against each other. A setting that did not parse is absent here, and is not checked again. */
-function contradictions(v: Partial<Values>): string[] {
-  const publicUrl = new URL(v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT ?? DEFAULT_PORT}`)
-  const problems = [...urlContradictions(v, publicUrl), ...scopeMistakes(v)]
-  if (v.DATABASE_URL !== undefined && v.ENCRYPTION_KEYS === undefined) {
-    problems.push('ENCRYPTION_KEYS: required when DATABASE_URL is set; docs/configuration.md shows how to generate one')
-  }
-  if ((v.DEVELOPER_TOKEN_DEFAULT_DAYS ?? 0) > (v.DEVELOPER_TOKEN_MAX_DAYS ?? Number.POSITIVE_INFINITY)) {
-    problems.push('DEVELOPER_TOKEN_DEFAULT_DAYS: must not be more than DEVELOPER_TOKEN_MAX_DAYS')
-  }
-  if (publicUrl.protocol === 'http:' && (v.OAUTH_PRIVATE_KEYS?.length ?? 0) > 0) {
-    problems.push('OAUTH_PRIVATE_KEYS: a loopback client is always public; set an https PUBLIC_URL or remove the keys')
-  }
-  return problems
-}
-
-function urlContradictions(v: Partial<Values>, publicUrl: URL): string[] {
-  const problems: string[] = []
-  const loopback = publicUrl.protocol === 'http:'
-  if (loopback && !field.isLoopbackAddress(publicUrl.hostname)) {
-    problems.push(
-      'PUBLIC_URL: must be https, or http on 127.0.0.1 for development (not localhost: the OAuth loopback client forbids it)',
-    )
-  }
-  const frontend = new URL(v.FRONTEND_URL ?? publicUrl)
-  if (loopback && frontend.hostname !== publicUrl.hostname) {
-    problems.push(
-      `FRONTEND_URL: must be on ${publicUrl.hostname} like PUBLIC_URL, or the browser withholds the session cookie from it`,
-    )
-  }
-  if (!loopback && frontend.protocol === 'http:') problems.push('FRONTEND_URL: must be https, as PUBLIC_URL is')
-  return problems
-}
-
-function scopeMistakes(v: Partial<Values>): string[] {
-  const problems: string[] = []
-  if (v.OAUTH_SCOPE !== undefined && !v.OAUTH_SCOPE.includes('atproto')) {
-    problems.push('OAUTH_SCOPE: must contain "atproto"')
-  }
-  for (const name of ['OAUTH_SCOPE', 'OAUTH_OPTIONAL_SCOPES'] as const) {
-    const unknown = (v[name] ?? []).filter((scope) => !isAtprotoOauthScope(scope))
-    problems.push(...unknown.map((scope) => `${name}: "${scope}" is not an atproto OAuth scope`))
-  }
-  return problems
 }
 
 function toConfig(v: Values): Config {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** One key that seals what is stored: `id` goes into the sealed text's `kid`, `secret` is 32 bytes. */
@@ -81,10 +82,21 @@ export function listOf<T>(item: z.ZodType<T, string>): z.ZodType<T[], string> {
 export const scopes = z.string().transform((text) => [...new Set(text.split(/\s+/))])
 
 /** `off`, `on`, or the addresses (or CIDR ranges) of the proxies, separated by commas. */
-export const trustProxy = z.string().transform((text) => {
+export const trustProxy = z.string().transform((text, context) => {
   const known = flag.safeParse(text)
-  return known.success ? known.data : text.split(',').map((part) => part.trim())
+  if (known.success) return known.data
+  const addresses = text.split(',').map((part) => part.trim())
+  const wrong = addresses.filter((address) => !isAddressOrRange(address))
+  if (wrong.length === 0) return addresses
+  return refuse(context, `must be on, off, or IP addresses and CIDR ranges; wrong: ${wrong.join(', ')}`)
 })
+
+function isAddressOrRange(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/')
+  const bits = isIP(address) === 6 ? 128 : 32
+  const isRange = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+  return isIP(address) !== 0 && isRange && rest.length === 0
+}
 
 /** `id:key` pairs separated by commas; each key 32 random bytes in base64url. */
 export const encryptionKeys = z.string().transform((text, context) => {

@@ -62,6 +62,11 @@ describe('a profile', () => {
     expect(await answered(200, { value: { displayName: `${name}b` } })).toMatchObject({ displayName: name })
   })
 
+  it('has a name without characters that a database refuses, or that reorder the text beside it', async () => {
+    const displayName = ' A\u0000li\u202ece\u2066 \ud800 👩‍🚀 '
+    expect(await answered(200, { value: { displayName } })).toMatchObject({ displayName: 'Alice \ufffd 👩‍🚀' })
+  })
+
   it('that cannot be read is null, which is not the profile of one that has none', async () => {
     expect(await answered(500, { error: 'InternalServerError' })).toBeNull()
     expect(logLines).toEqual([])

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, type Environment, loadConfig, SETTINGS } from '../../src/config/config.ts'
+import { ConfigError, type Environment, loadConfig } from '../../src/config/config.ts'
+import { SETTINGS } from '../../src/config/settings.ts'
 
 const key = `k1:${randomBytes(32).toString('base64url')}`
 
@@ -117,7 +118,7 @@ describe('loadConfig', () => {
     ['a frontend on localhost beside 127.0.0.1', { FRONTEND_URL: 'http://localhost:5173' }, 'FRONTEND_URL'],
     [
       'an http frontend of an https gateway',
-      { PUBLIC_URL: 'https://a.example', FRONTEND_URL: 'http://b.example' },
+      { PUBLIC_URL: 'https://a.example', FRONTEND_URL: 'http://app.a.example' },
       'FRONTEND_URL',
     ],
     ['a database without encryption keys', { DATABASE_URL: 'postgres://db/x' }, 'ENCRYPTION_KEYS'],
@@ -129,6 +130,25 @@ describe('loadConfig', () => {
       'OAUTH_PRIVATE_KEYS',
     ],
     ['a scope without atproto', { OAUTH_SCOPE: 'transition:generic' }, 'OAUTH_SCOPE'],
+    ['a public address', { PUBLIC_URL: 'https://203.0.113.7' }, 'PUBLIC_URL'],
+    ['a public IPv6 address', { PUBLIC_URL: 'https://[2001:db8::7]' }, 'PUBLIC_URL'],
+    ['a name without a domain', { PUBLIC_URL: 'https://gateway' }, 'PUBLIC_URL'],
+    ['a name of the local network', { PUBLIC_URL: 'https://gateway.local' }, 'PUBLIC_URL'],
+    [
+      'a frontend on another site',
+      { PUBLIC_URL: 'https://auth.example.com', FRONTEND_URL: 'https://app.example.org' },
+      'FRONTEND_URL',
+    ],
+    [
+      'a frontend of a neighbour on a public suffix',
+      { PUBLIC_URL: 'https://auth.github.io', FRONTEND_URL: 'https://app.github.io' },
+      'FRONTEND_URL',
+    ],
+    ['a proxy that is no address', { TRUST_PROXY: 'nonsense' }, 'TRUST_PROXY'],
+    ['a proxy range that is too long', { TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY'],
+    ['a return URL of a script', { RETURN_URLS: 'javascript:alert(1)' }, 'RETURN_URLS'],
+    ['a return URL on http', { RETURN_URLS: 'http://app.example.com/' }, 'RETURN_URLS'],
+    ['a return URL whose scheme anybody can take', { RETURN_URLS: 'myapp:/done' }, 'RETURN_URLS'],
     ['a path that leaves the frontend', { NEW_ACCOUNT_PATH: '//evil.example' }, 'NEW_ACCOUNT_PATH'],
   ])('refuses %s', (_what, env, name) => {
     expect(namesIn(problemsOf(env))).toEqual([name])

@@ -16,19 +16,22 @@ export function valuesRule(context: ValidationContext): ASTVisitor {
   }
   return {
     StringValue(node, _key, parent, _path, ancestors) {
-      if (isTooLong(node.value)) context.reportError(refusal(tooLong(nameOf([...ancestors, parent])), node))
+      const problem = problemOfString(node.value, nameOf([...ancestors, parent]))
+      if (problem !== null) context.reportError(refusal(problem, node))
     },
     ListValue: nested,
     ObjectValue: nested,
   }
 }
 
-export function isTooLong(text: string): boolean {
-  return Buffer.byteLength(text) > MAX_STRING_BYTES
-}
-
-export function tooLong(name: string): string {
-  return `${name} is too long. A string has at most ${MAX_STRING_BYTES} bytes.`
+/** What is wrong with a string, whatever it is for; null when nothing is. */
+export function problemOfString(text: string, name: string): string | null {
+  if (Buffer.byteLength(text) > MAX_STRING_BYTES) {
+    return `${name} is too long. A string has at most ${MAX_STRING_BYTES} bytes.`
+  }
+  // PostgreSQL refuses it in every text.
+  if (text.includes('\0')) return `${name} contains U+0000. Leave it out.`
+  return null
 }
 
 export function tooDeep(name: string): string {

@@ -1,6 +1,6 @@
 import { MAX_NAME_LENGTH, MAX_VALUE_DEPTH, MAX_VARIABLE_VALUES } from './numbers.ts'
 import { refusal } from './refusal.ts'
-import { isTooLong, tooDeep, tooLong } from './values.ts'
+import { problemOfString, tooDeep } from './values.ts'
 
 /**
  * Bounds the variables of a request as the values in a document are bounded: strings, depth and number.
@@ -16,7 +16,8 @@ export function requireBoundedVariables(variables: unknown): void {
     if ((path.at(-1)?.length ?? 0) > MAX_NAME_LENGTH) {
       throw refusal(`A name in the variables has at most ${MAX_NAME_LENGTH} characters.`)
     }
-    if (typeof value === 'string' && isTooLong(value)) throw refusal(tooLong(nameOf(path)))
+    const problem = typeof value === 'string' ? problemOfString(value, nameOf(path)) : null
+    if (problem !== null) throw refusal(problem)
   }
 }
 

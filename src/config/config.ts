@@ -45,6 +45,8 @@ export type Config = Readonly<{
   developerTokenMaxDays: number
   /** After how many days audit events are deleted. */
   auditDays: number
+  /** Whether /graphql has GraphiQL and describes its schema: by introspection, and by suggestions in errors. */
+  graphiql: boolean
   logLevel: field.LogLevel
 }>
 
@@ -120,6 +122,7 @@ function toConfig(v: Values): Config {
     developerTokenDefaultDays: v.DEVELOPER_TOKEN_DEFAULT_DAYS,
     developerTokenMaxDays: v.DEVELOPER_TOKEN_MAX_DAYS,
     auditDays: v.AUDIT_DAYS,
+    graphiql: v.GRAPHIQL ?? publicUrl.startsWith('http:'),
     logLevel: v.LOG_LEVEL,
   }
 }

@@ -32,6 +32,7 @@ export const fields = {
   DEVELOPER_TOKEN_DEFAULT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
   DEVELOPER_TOKEN_MAX_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(365),
   AUDIT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
+  GRAPHIQL: field.flag.optional(),
   LOG_LEVEL: field.logLevel.default('info'),
 }
 

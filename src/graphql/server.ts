@@ -1,10 +1,8 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
 import type { Gateway } from '../gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
-import { GRAPHIQL_TABS } from './graphiql-tabs.ts'
 import { CACHED_DOCUMENTS } from './limits/numbers.ts'
 import { limitsPlugin } from './limits/plugin.ts'
 import { schema } from './schema.ts'
@@ -19,7 +17,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     graphqlEndpoint: GRAPHQL_PATH,
     context: (serverContext) => createContext(gateway, serverContext),
     maskedErrors: { maskError: publicError },
-    plugins: [limitsPlugin({ describesSchema: true }), errorLogPlugin(gateway.runtime.logger)],
+    plugins: [limitsPlugin({ describesSchema: gateway.config.graphiql }), errorLogPlugin(gateway.runtime.logger)],
     // Yoga's own keeps a thousand of each, which a stranger can fill with documents as large as allowed.
     parserAndValidationCache: {
       documentCache: new LRUCache({ max: CACHED_DOCUMENTS }),
@@ -29,18 +27,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     cors: false,
     multipart: false,
     landingPage: false,
-    // GraphiQL comes from the package, not from a CDN: it works offline, and no third-party script runs with the user's
-    // cookie.
-    renderGraphiQL,
-    graphiql: {
-      title: 'atgate GraphiQL',
-      favicon: '/icon.svg',
-      credentials: 'same-origin',
-      subscriptionsProtocol: 'SSE',
-      defaultTabs: GRAPHIQL_TABS,
-      // Headers may contain a developer token, which the browser must not store.
-      shouldPersistHeaders: false,
-    },
+    graphiql: false,
   })
 }
 

@@ -12,7 +12,7 @@ export interface GraphqlServer {
   ): Promise<Response> | Response
 }
 
-/** `GET` and `POST /graphql`: the API, and GraphiQL for a browser. */
+/** `GET` and `POST /graphql`: the API. */
 export function graphqlHandler(server: GraphqlServer, cookies: Cookies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const response = await server.handleNodeRequest(request, {

@@ -9,11 +9,15 @@ const BUILT = fileURLToPath(new URL('../../web/dist', import.meta.url))
 /** The portal's page, which names its stylesheet. */
 export const PORTAL_INDEX = join(BUILT, 'index.html')
 
+/** The file of GraphiQL's page, which `npm run build` wrote beside the portal. */
+export const GRAPHIQL_PAGE = 'graphiql.html'
+
 /** The paths of the portal's pages. The portal's script decides by the path which page to show. */
 export const PORTAL_PAGES = ['/', '/tokens', '/sessions', '/permissions']
 
 /**
- * Serves the portal that `npm run build` wrote: `GET /`, the other pages, and their assets.
+ * Serves the portal that `npm run build` wrote: `GET /`, the other pages, and their assets. Other routes of the server can
+ * send files of the build too.
  * @throws Error when the portal was not built
  */
 export async function portal(server: FastifyInstance): Promise<void> {
@@ -24,7 +28,8 @@ export async function portal(server: FastifyInstance): Promise<void> {
     wildcard: false,
     // Compressed at build time. Responses that contain secrets are never compressed (BREACH).
     preCompressed: true,
-    globIgnore: ['**/*.{br,gz}'],
+    // GraphiQL is served at /graphql only.
+    globIgnore: ['**/*.{br,gz}', GRAPHIQL_PAGE],
     cacheControl: false,
     setHeaders: (reply, path) => void reply.header('cache-control', cacheControl(path)),
   })

@@ -7,6 +7,7 @@ import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/clien
 import type { Gateway } from '../gateway.ts'
 import { callbackHandler } from './callback.ts'
 import { createCookies } from './cookies.ts'
+import { graphiqlRoute } from './graphiql.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
 import { refuseSecondHost } from './host.ts'
 import { redirectLocalhost } from './localhost.ts'
@@ -15,7 +16,7 @@ import { portal } from './portal.ts'
 import { logRequest } from './request-log.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
-import { graphiqlPolicy, pagePolicy } from './security-headers.ts'
+import { pagePolicy } from './security-headers.ts'
 import { startHandler } from './start.ts'
 
 /** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
@@ -54,8 +55,10 @@ export async function createServer(gateway: Gateway, graphql: GraphqlServer): Pr
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
   server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
-  server.get('/graphql', graphiqlPolicy, graphqlHandler(graphql, cookies))
-  server.post('/graphql', { onRequest: requireAllowedOrigin }, graphqlHandler(graphql, cookies))
-  await server.register(portal)
+  const api = graphqlHandler(graphql, cookies)
+  const graphiql = graphiqlRoute(config.graphiql, api)
+  server.get('/graphql', graphiql.options, graphiql.handler)
+  server.post('/graphql', { onRequest: requireAllowedOrigin }, api)
+  await portal(server)
   return server
 }

@@ -3,7 +3,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 
 describe.each([
   ['http', {}, null],
-  ['https', { PUBLIC_URL: 'https://gateway.example.com' }, 'max-age=31536000; includeSubDomains'],
+  ['https', { PUBLIC_URL: 'https://gateway.example.com', GRAPHIQL: 'on' }, 'max-age=31536000; includeSubDomains'],
 ])('over %s', (_scheme, environment, hsts) => {
   let atgate: TestGateway
 

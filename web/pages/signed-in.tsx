@@ -17,6 +17,9 @@ const PAGES = [
   { path: '/permissions', label: 'Permissions' },
 ]
 
+/** By default a gateway has GraphiQL on loopback only, and only there it is reached over http. */
+const HAS_GRAPHIQL = location.protocol === 'http:'
+
 /** The frame of every page for signed-in users. */
 export function SignedIn({ newToken }: { newToken: NewToken }) {
   const { user } = useViewer()
@@ -58,9 +61,11 @@ export function SignedIn({ newToken }: { newToken: NewToken }) {
           </Route>
         </Switch>
       </FocusedMain>
-      <footer className="foot">
-        <a href="/graphql">GraphiQL</a>
-      </footer>
+      {HAS_GRAPHIQL && (
+        <footer className="foot">
+          <a href="/graphql">GraphiQL</a>
+        </footer>
+      )}
     </>
   )
 }

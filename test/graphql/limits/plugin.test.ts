@@ -1,10 +1,10 @@
 import { globSync, readFileSync } from 'node:fs'
 import { type DocumentNode, getIntrospectionQuery, Kind, parse, print, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { GRAPHIQL_TABS } from '../../../src/graphql/graphiql-tabs.ts'
 import { RULES } from '../../../src/graphql/limits/plugin.ts'
 import { requireFewTokens } from '../../../src/graphql/limits/tokens.ts'
 import { schema } from '../../../src/graphql/schema.ts'
+import { GRAPHIQL_TABS } from '../../../web/graphiql/tabs.ts'
 
 function requireWithinLimits(document: string): void {
   requireFewTokens(document)

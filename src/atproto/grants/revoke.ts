@@ -1,4 +1,5 @@
 import { JoseKey } from '@atproto/oauth-client-node'
+import type { Logger } from '../../platform/logger.ts'
 import type { OAuthClients } from '../client.ts'
 import type { Grant } from './grant.ts'
 import { withGrantLock } from './lock.ts'
@@ -28,4 +29,15 @@ export async function revokeGrant(clients: OAuthClients, grant: Grant): Promise<
     .withStores({})
     .serverFactory.fromIssuer(tokenSet.iss, authMethod, await JoseKey.fromJWK(dpopJwk))
   await server.request('revocation', { token: tokenSet.refresh_token ?? tokenSet.access_token })
+}
+
+type GivingBack = { atproto: { clients: OAuthClients }; runtime: { logger: Pick<Logger, 'warn'> } }
+
+/** Revokes a grant that no session will use. When that fails, only the log can tell. Never rejects. */
+export async function giveGrantBack({ atproto, runtime }: GivingBack, grant: Grant): Promise<void> {
+  try {
+    await revokeGrant(atproto.clients, grant)
+  } catch (error) {
+    runtime.logger.warn({ err: error, did: grant.tokenSet.sub }, 'grant of a refused flow not revoked')
+  }
 }

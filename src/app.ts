@@ -8,6 +8,7 @@ import { createProfiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
 import type { Atproto, Gateway, Runtime, Stores } from './gateway.ts'
 import { createGraphqlServer } from './graphql/server.ts'
+import { CONNECTION_LIMITS, type ConnectionLimits } from './http/connections.ts'
 import { createServer } from './http/routes.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
@@ -28,7 +29,13 @@ export type App = {
 }
 
 /** Parts that tests and the sandbox hand in. What is handed in is not closed here. */
-export type AppOptions = { clock?: Clock; logger?: Logger; database?: Database; ephemeral?: EphemeralStore }
+export type AppOptions = {
+  clock?: Clock
+  logger?: Logger
+  database?: Database
+  ephemeral?: EphemeralStore
+  connectionLimits?: ConnectionLimits
+}
 
 /** The composition root: the only place that chooses and builds adapters. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
@@ -44,7 +51,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const runtime = { clock, logger, closing: closing.signal }
   const atproto = await createAtproto(config, stores, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
-  const server = await createServer(gateway, createGraphqlServer(gateway))
+  const { connectionLimits = CONNECTION_LIMITS } = options
+  const server = await createServer(gateway, { graphql: createGraphqlServer(gateway), connectionLimits })
   await atproto.revocations.resume()
   const stopHousekeeping = startHousekeeping(gateway)
 

@@ -6,6 +6,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import type { Gateway } from '../gateway.ts'
 import { callbackHandler } from './callback.ts'
+import { boundConnections, type ConnectionLimits, connectionOptions } from './connections.ts'
 import { createCookies } from './cookies.ts'
 import { graphiqlRoute } from './graphiql.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
@@ -22,8 +23,10 @@ import { startHandler } from './start.ts'
 /** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
 const MAX_BODY_BYTES = 32 * 1024
 
+type Options = { graphql: GraphqlServer; connectionLimits: ConnectionLimits }
+
 /** Builds the HTTP server with every route. The caller makes it listen. */
-export async function createServer(gateway: Gateway, graphql: GraphqlServer): Promise<FastifyInstance> {
+export async function createServer(gateway: Gateway, { graphql, connectionLimits }: Options): Promise<FastifyInstance> {
   const { config } = gateway
   const server = fastify({
     loggerInstance: gateway.runtime.logger as FastifyBaseLogger,
@@ -35,7 +38,9 @@ export async function createServer(gateway: Gateway, graphql: GraphqlServer): Pr
     // A HEAD request must not complete a flow.
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    ...connectionOptions(connectionLimits),
   })
+  boundConnections(server.server, connectionLimits, gateway.runtime.logger)
   server.setErrorHandler(respondWithError)
   server.setNotFoundHandler(respondNotFound)
   // Only JSON is accepted. An HTML form on another site can send text/plain.

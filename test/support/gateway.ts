@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { inject } from 'vitest'
 import { type App, createApp } from '../../src/app.ts'
 import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
+import type { ConnectionLimits } from '../../src/http/connections.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import { fixture } from './fixtures.ts'
@@ -16,6 +18,8 @@ export type TestGateway = {
   stores: Stores
   /** Every line that it logged, at the most talkative level. */
   logLines: string[]
+  /** How many connections are open. */
+  connections(): Promise<number>
   /** Another process of the same gateway: same stores, same public URL, its own port. */
   startReplica(): Promise<{ url: string; close(): Promise<void> }>
   /** Closes the gateway alone, as when its process ends. */
@@ -25,12 +29,16 @@ export type TestGateway = {
 
 const ENCRYPTION_KEYS = `test:${randomBytes(32).toString('base64url')}`
 
-export async function startGateway(env: Environment = {}, givenStores?: Stores): Promise<TestGateway> {
+export async function startGateway(
+  env: Environment = {},
+  givenStores?: Stores,
+  connectionLimits?: ConnectionLimits,
+): Promise<TestGateway> {
   const [stores] = await Promise.all([givenStores ?? openStores(), fixture('network')])
   const logLines: string[] = []
   const environment = { ...sandboxEnvironment(await freePort()), ...env }
   const port = Number(environment.PORT)
-  const app = await startApp({ environment, port, stores, logLines })
+  const app = await startApp({ environment, port, stores, logLines, connectionLimits })
   let stopped = false
 
   async function stop() {
@@ -42,6 +50,7 @@ export async function startGateway(env: Environment = {}, givenStores?: Stores):
     gateway: app.gateway,
     stores,
     logLines,
+    connections: () => promisify(app.server.server.getConnections.bind(app.server.server))(),
     async startReplica() {
       const replica = await startApp({ environment, port: 0, stores, logLines })
       const { port: replicaPort } = replica.server.server.address() as AddressInfo
@@ -67,13 +76,20 @@ function sandboxEnvironment(port: number): Record<string, string> {
   }
 }
 
-type Start = { environment: Environment; port: number; stores: Stores; logLines: string[] }
+type Start = {
+  environment: Environment
+  port: number
+  stores: Stores
+  logLines: string[]
+  connectionLimits?: ConnectionLimits | undefined
+}
 
-async function startApp({ environment, port, stores, logLines }: Start): Promise<App> {
+async function startApp({ environment, port, stores, logLines, connectionLimits }: Start): Promise<App> {
   const config = loadConfig(environment)
   const logger = createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } })
   const { clock, database, ephemeral } = stores
-  const app = await createApp(config, { clock, logger, database, ephemeral })
+  const limits = connectionLimits && { connectionLimits }
+  const app = await createApp(config, { clock, logger, database, ephemeral, ...limits })
   await app.server.listen({ host: '127.0.0.1', port })
   return app
 }

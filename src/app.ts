@@ -13,6 +13,7 @@ import { createServer } from './http/routes.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
+import { createStreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
 import { createRedisStore } from './store/ephemeral/redis-store.ts'
@@ -48,7 +49,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const closing = new AbortController()
   // Each client that is told of changes adds a listener.
   setMaxListeners(0, closing.signal)
-  const runtime = { clock, logger, closing: closing.signal }
+  const runtime = { clock, logger, closing: closing.signal, streams: createStreamSlots() }
   const atproto = await createAtproto(config, stores, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
   const { connectionLimits = CONNECTION_LIMITS } = options

@@ -6,6 +6,7 @@ import type { Profiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Logger } from './platform/logger.ts'
+import type { StreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from './store/sealing/sealer.ts'
 import type { PrismaClient } from './store/sql/generated/client.ts'
@@ -32,6 +33,8 @@ export type Runtime = {
   readonly logger: Logger
   /** Aborted when the gateway takes no more requests; whatever would go on without end stops then. */
   readonly closing: AbortSignal
+  /** The places for event streams, which a process has a number of. */
+  readonly streams: StreamSlots
 }
 
 /** The parts of a running gateway, built once in app.ts. Each function names the parts that it uses. */

@@ -35,8 +35,9 @@ export function publicError(error: unknown): Error {
   if (!(original instanceof GatewayError)) return maskedError(original, location)
   const { code, message, retryAfter, missingScopes } = original
   const extensions = { code, ...(retryAfter && { retryAfter }), ...(missingScopes && { missingScopes }) }
-  const status = HTTP_STATUS[code] ?? 200
-  return new PublicError(message, original, { ...location, extensions: { ...extensions, http: { status } } })
+  const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
+  const http = { status: HTTP_STATUS[code] ?? 200, headers }
+  return new PublicError(message, original, { ...location, extensions: { ...extensions, http } })
 }
 
 /** Messages about mistakes in variables repeat the whole input object, once for each mistake. */

@@ -6,6 +6,7 @@ import { errorLogPlugin, publicError } from './errors.ts'
 import { CACHED_DOCUMENTS } from './limits/numbers.ts'
 import { limitsPlugin } from './limits/plugin.ts'
 import { schema } from './schema.ts'
+import { unsentStreamsPlugin } from './unsent-streams.ts'
 
 /** The path of the API. */
 export const GRAPHQL_PATH = '/graphql'
@@ -17,7 +18,11 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     graphqlEndpoint: GRAPHQL_PATH,
     context: (serverContext) => createContext(gateway, serverContext),
     maskedErrors: { maskError: publicError },
-    plugins: [limitsPlugin({ describesSchema: gateway.config.graphiql }), errorLogPlugin(gateway.runtime.logger)],
+    plugins: [
+      limitsPlugin({ describesSchema: gateway.config.graphiql }),
+      unsentStreamsPlugin(),
+      errorLogPlugin(gateway.runtime.logger),
+    ],
     // Yoga's own keeps a thousand of each, which a stranger can fill with documents as large as allowed.
     parserAndValidationCache: {
       documentCache: new LRUCache({ max: CACHED_DOCUMENTS }),

@@ -36,7 +36,7 @@ export function announce({ stores, runtime }: Announcing, { groupId, kind }: Ses
 /**
  * The changes of the viewer's session group from now on. Ends with the change after which its session is no longer the active one,
  * or when the gateway closes.
- * @throws GatewayError FORBIDDEN for a developer token, which is in no group; SERVICE_UNAVAILABLE
+ * @throws GatewayError FORBIDDEN for a developer token, which is in no group; RATE_LIMITED; SERVICE_UNAVAILABLE
  */
 export async function sessionChanges(
   { stores, runtime }: Pick<Gateway, 'stores' | 'runtime'>,
@@ -44,18 +44,25 @@ export async function sessionChanges(
 ): Promise<AsyncIterableIterator<SessionChangeKind>> {
   const groupId = requireGroup(viewer)
   const { closing } = runtime
+  const giveSlotBack = runtime.streams.take(viewer.session.id)
   const received = new EventEmitter()
   const changes = on(received, 'change', { close: ['end'] })
-  const unsubscribe = await stores.ephemeral.subscribe(channelOf(groupId), (message) => {
-    // A newer replica may announce a kind that this one does not know.
-    if (isKnownKind(message)) received.emit('change', message)
-  })
+  const unsubscribe = await stores.ephemeral
+    .subscribe(channelOf(groupId), (message) => {
+      // A newer replica may announce a kind that this one does not know.
+      if (isKnownKind(message)) received.emit('change', message)
+    })
+    .catch((error: unknown) => {
+      giveSlotBack()
+      throw error
+    })
   const end = () => void received.emit('end')
   closing.addEventListener('abort', end, { once: true })
 
   let unsubscribed: Promise<void> | undefined
   async function close(): Promise<IteratorReturnResult<undefined>> {
     closing.removeEventListener('abort', end)
+    giveSlotBack()
     end()
     // A store that cannot be reached has dropped the subscription with its connection.
     unsubscribed ??= unsubscribe().catch(() => undefined)

@@ -95,6 +95,20 @@ describe('session changes', () => {
     expect(await changes.next()).toEqual(ENDED)
   })
 
+  it('give their place back once, when the subscription fails or has ended', async () => {
+    const { streams } = gateway.runtime
+    const before = streams.open()
+    const ephemeral = { ...gateway.stores.ephemeral, subscribe: () => Promise.reject(new Error('no store')) }
+    const without = { ...gateway, stores: { ...gateway.stores, ephemeral } }
+    await expect(sessionChanges(without, alice.viewer)).rejects.toThrow('no store')
+    expect(streams.open()).toBe(before)
+    const changes = await sessionChanges(gateway, alice.viewer)
+    expect(streams.open()).toBe(before + 1)
+    await changes.return?.()
+    await changes.return?.()
+    expect(streams.open()).toBe(before)
+  })
+
   it('are no developer token’s, which is in no group', async () => {
     const { viewer } = await aViewer(gateway, { kind: 'DEVELOPER_TOKEN' })
     await expect(sessionChanges(gateway, viewer)).rejects.toMatchObject({ code: 'FORBIDDEN' })

@@ -5,6 +5,7 @@ import { createProfiles } from '../../src/atproto/profile.ts'
 import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { createLogger } from '../../src/platform/logger.ts'
+import { createStreamSlots } from '../../src/platform/stream-slots.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
 import { createSealer } from '../../src/store/sealing/sealer.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
@@ -61,7 +62,7 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
         close: async () => undefined,
       },
     },
-    runtime: { clock, logger, closing: closing.signal },
+    runtime: { clock, logger, closing: closing.signal, streams: createStreamSlots() },
     clock,
     logLines,
     revoked,

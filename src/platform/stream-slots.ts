@@ -1,0 +1,51 @@
+import { GatewayError } from './errors.ts'
+
+/** How many event streams one session may have open in a process. Each open tab has one. */
+const PER_SESSION = 20
+
+/** How many there may be in a process: each holds a connection, and a subscription in the ephemeral store. */
+const IN_ALL = 1000
+
+/** In seconds. */
+const RETRY_AFTER = 30
+
+/** The event streams that are open in this process. */
+export interface StreamSlots {
+  /**
+   * Takes the place of a stream. The function that it returns gives the place back, once.
+   * @throws GatewayError RATE_LIMITED
+   */
+  take(sessionId: string): () => void
+  /** How many are taken. */
+  open(): number
+}
+
+export function createStreamSlots({ perSession = PER_SESSION, inAll = IN_ALL } = {}): StreamSlots {
+  const taken = new Map<string, number>()
+  let total = 0
+
+  function change(sessionId: string, by: 1 | -1): void {
+    total += by
+    const count = (taken.get(sessionId) ?? 0) + by
+    if (count === 0) taken.delete(sessionId)
+    else taken.set(sessionId, count)
+  }
+
+  return {
+    open: () => total,
+    take(sessionId) {
+      if ((taken.get(sessionId) ?? 0) >= perSession) throw tooMany(`This session has ${perSession} event streams open.`)
+      if (total >= inAll) throw tooMany('Too many event streams are open.')
+      change(sessionId, 1)
+      let isTaken = true
+      return () => {
+        if (isTaken) change(sessionId, -1)
+        isTaken = false
+      }
+    },
+  }
+}
+
+function tooMany(problem: string): GatewayError {
+  return new GatewayError('RATE_LIMITED', `${problem} Close some, or try again later.`, { retryAfter: RETRY_AFTER })
+}

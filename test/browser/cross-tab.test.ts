@@ -86,6 +86,7 @@ describeBrowser('two tabs of one browser', () => {
     await signedIn(context, atgate.url, ['alice.test'])
     const tab = await openTab()
     await page.goto(`${atgate.url}/auth/start?handle=bob.test`)
+    await page.getByRole('link', { name: 'Continue' }).click()
     await authorizeHere(page, atgate.url)
     await whoIn(page).getByText('bob.test').waitFor()
     await whoIn(tab).getByText('bob.test').waitFor()

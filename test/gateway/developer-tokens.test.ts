@@ -197,7 +197,7 @@ describeGateway('developer tokens', () => {
     const holder = createHttpBrowser(atgate.url)
     const start = await holder.graphql(
       StartDeveloperTokenDocument,
-      { input: { exchangeChallenge: 'x'.repeat(43) } },
+      { input: { exchangeChallenge: 'x'.repeat(43), returnTo: 'http://127.0.0.1:45678/' } },
       headers,
     )
     expect(codeOf(start)).toBe('FORBIDDEN')

@@ -10,7 +10,9 @@ import { GatewayError } from '../platform/errors.ts'
 import type { OAuthClients } from './client.ts'
 import { authMethodSchema, dpopJwkSchema, type Grant } from './grants/grant.ts'
 
-/** A pushed authorization request: the `state` that its response will carry, and what is needed to redeem it. Secret. */
+/**
+ * A pushed authorization request: the `state` that its response will carry, and what is needed to redeem it. Secret.
+ */
 export type AuthorizationRequest = { state: string; saved: NodeSavedState }
 
 /** Reads an authorization request that was stored. */
@@ -25,7 +27,10 @@ export const authorizationRequestSchema: z.ZodType<AuthorizationRequest> = z.obj
   }),
 })
 
-/** What the user is asked on the authorization server's pages (OpenID Connect Core 1.0 §3.1.2.1; `create` as in its Prompt Create). */
+/**
+ * What the user is asked on the authorization server's pages (OpenID Connect Core 1.0 §3.1.2.1; `create` as in its
+ * Prompt Create).
+ */
 export type Prompt = 'create' | 'login' | 'consent'
 
 /** Why an authorization failed, in the words of `auth_error`. */
@@ -79,7 +84,10 @@ class UnusableAuthorizationEndpoint extends Error {
   override readonly name = 'UnusableAuthorizationEndpoint'
 }
 
-/** A stranger's server names its authorization endpoint (RFC 8414 §2): a browser is sent to a web page, and to nothing else. */
+/**
+ * A stranger's server names its authorization endpoint (RFC 8414 §2): a browser is sent to a web page, and to nothing
+ * else.
+ */
 function requireWebPage(url: URL, { allowsHttp }: Pick<OAuthClients, 'allowsHttp'>): void {
   const isWeb = url.protocol === 'https:' || (allowsHttp && url.protocol === 'http:')
   if (isWeb && url.username === '' && url.password === '') return
@@ -87,8 +95,8 @@ function requireWebPage(url: URL, { allowsHttp }: Pick<OAuthClients, 'allowsHttp
 }
 
 /**
- * Redeems an authorization response for a grant. Checks `state`, the issuer (RFC 9207), and that the issuer is the authority
- * over the account that it names.
+ * Redeems an authorization response for a grant. Checks `state`, the issuer (RFC 9207), and that the issuer is the
+ * authority over the account that it names.
  * @throws AuthorizationRefused
  */
 export async function redeemAuthorizationResponse(
@@ -122,8 +130,8 @@ export async function redeemAuthorizationResponse(
 }
 
 /**
- * An error response, too, must name the issuer that the request was sent to (RFC 9207 §2.4). The library checks it for successful
- * ones only; every atproto server sends it.
+ * An error response, too, must name the issuer that the request was sent to (RFC 9207 §2.4). The library checks it for
+ * successful ones only; every atproto server sends it.
  */
 function requireIssuerOfError({ saved }: AuthorizationRequest, params: URLSearchParams): void {
   if (!params.has('error') || params.get('iss') === saved.iss) return

@@ -5,8 +5,8 @@ const found = z.object({ did: z.string().refine(isAtprotoDid) })
 const refused = z.object({ error: z.string() })
 
 /**
- * Resolves handles by asking a server (`com.atproto.identity.resolveHandle`).
- * Not by the library's resolver, which takes the answer of current PDSes to an unknown handle (`HandleNotFound`) for an outage.
+ * Resolves handles by asking a server (`com.atproto.identity.resolveHandle`). Not by the library's resolver, which
+ * takes the answer of current PDSes to an unknown handle (`HandleNotFound`) for an outage.
  */
 export function createHandleService(serviceUrl: string, fetch: Fetch): HandleResolver {
   return {

@@ -58,7 +58,8 @@ export function createIdentities(config: Config): Identities {
     async find(input) {
       const account = parseAccountInput(input)
       try {
-        // Past the caches, which it fills: whoever signs in just after moving to another server is sent to the right one.
+        // Past the caches, which it fills: whoever signs in just after moving to another server is sent to the right
+        // one.
         const fresh = { noCache: true }
         const did = isAtprotoDid(account) ? account : await handleResolver.resolve(account, fresh)
         if (did === null) throw handleNotFound(account)
@@ -77,7 +78,9 @@ export function createIdentities(config: Config): Identities {
   }
 }
 
-/** A DID or a normalized handle. Copied handles often have an `@`, spaces or invisible marks around them; never inside. */
+/**
+ * A DID or a normalized handle. Copied handles often have an `@`, spaces or invisible marks around them; never inside.
+ */
 function parseAccountInput(input: string): string {
   const text = trimmed(trimmed(input).replace(/^@/, ''))
   if (isAtprotoDid(text)) return text
@@ -114,7 +117,9 @@ function trimmed(text: string): string {
   return text.replace(/^[\s\p{Cf}]+|[\s\p{Cf}]+$/gu, '')
 }
 
-/** Bad input repeated in a message: short, visibly a quotation, and without characters that hide or reorder the others. */
+/**
+ * Bad input repeated in a message: short, visibly a quotation, and without characters that hide or reorder the others.
+ */
 function quoted(input: string): string {
   const short = input.length > 80 ? `${input.slice(0, 80)}…` : input
   return JSON.stringify(short.toWellFormed().replace(/\p{C}/gu, '\ufffd'))

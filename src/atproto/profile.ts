@@ -64,8 +64,8 @@ export function createProfiles(config: Config, logger: Logger): Profiles {
 }
 
 /**
- * The name without characters that a database refuses (U+0000) or that reorder or hide the text beside it. Joiners stay: names and
- * emoji are written with them.
+ * The name without characters that a database refuses (U+0000) or that reorder or hide the text beside it. Joiners
+ * stay: names and emoji are written with them.
  */
 function displayable(name: string): string {
   return name

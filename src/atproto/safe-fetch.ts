@@ -6,9 +6,9 @@ const MAX_RESPONSE_BYTES = 512 * 1024
 
 /**
  * The fetch for every address that comes from users or their DID documents: https only, no private, loopback or
- * link-local address, checked again after the name is resolved, so that DNS rebinding does not help. Bounded in time and size;
- * tests set bounds of their own.
- * With `allowInsecure` (the sandbox, whose PDS is on http://localhost) the address is not checked.
+ * link-local address, checked again after the name is resolved, so that DNS rebinding does not help. Bounded in time
+ * and size; tests set bounds of their own. With `allowInsecure` (the sandbox, whose PDS is on http://localhost) the
+ * address is not checked.
  */
 export function createSafeFetch({
   allowInsecure,

@@ -8,7 +8,9 @@ import {
   ScopePermissionsTransition,
 } from '@atproto/oauth-scopes'
 
-/** The scopes of an OAuth scope string (RFC 6749 §3.3), each once, in the normal form that authorization servers grant. */
+/**
+ * The scopes of an OAuth scope string (RFC 6749 §3.3), each once, in the normal form that authorization servers grant.
+ */
 export function parseScope(scope: string): string[] {
   const values = scope.split(' ').filter((value) => value !== '')
   return [...new Set(values.map((value) => normalizeAtprotoOauthScopeValue(value) ?? value))]
@@ -38,8 +40,8 @@ export function missingScopes(required: readonly string[], granted: readonly str
 }
 
 /**
- * Whether granted scopes allow everything that a scope stands for: the scope itself, a wider one, or a `transition:` scope.
- * A permission set (`include:`) is covered by itself alone: what it holds is known only where it is published.
+ * Whether granted scopes allow everything that a scope stands for: the scope itself, a wider one, or a `transition:`
+ * scope. A permission set (`include:`) is covered by itself alone: what it holds is known only where it is published.
  */
 function isCovered(scope: string, held: readonly string[]): boolean {
   if (held.includes(scope)) return true

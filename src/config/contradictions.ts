@@ -49,7 +49,10 @@ function urlContradictions(v: Partial<Values>, publicUrl: URL): string[] {
   return problems
 }
 
-/** Sites as browsers tell them apart for cookies: by the public suffix list, with the domains that hosts give to their users. */
+/**
+ * Sites as browsers tell them apart for cookies: by the public suffix list, with the domains that hosts give to their
+ * users.
+ */
 const SITES = { allowPrivateDomains: true }
 
 /** Names that lead nowhere on the internet (RFC 6761, RFC 6762, RFC 9476), which authorization servers refuse. */

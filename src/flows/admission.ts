@@ -20,7 +20,10 @@ export type Admission = {
   now: Date
 }
 
-/** Signing in begins a new group. The group whose cookie this browser loses ends, since no client could reach it any more. */
+/**
+ * Signing in begins a new group. The group whose cookie this browser loses ends, since no client could reach it any
+ * more.
+ */
 export async function admitToNewGroup(admission: Admission): Promise<SessionToken> {
   const { rows, session, presented, now } = admission
   const replacedGroup = presented?.groupId ?? null

@@ -25,9 +25,9 @@ export async function requireStarter({ stores, runtime }: Gateway, { flow }: Pen
 }
 
 /**
- * The account that signed in must be the one that was meant (atproto OAuth, "Identity Authentication"): a server that an attacker
- * runs, or another person at the keyboard, could otherwise sign the user in as somebody else. The frontend may offer to go on
- * as the account that came.
+ * The account that signed in must be the one that was meant (atproto OAuth, "Identity Authentication"): a server that
+ * an attacker runs, or another person at the keyboard, could otherwise sign the user in as somebody else. The frontend
+ * may offer to go on as the account that came.
  * @throws FlowRefused account_mismatch
  */
 export function requireAccount({ account }: PendingFlow, { tokenSet }: Grant): void {

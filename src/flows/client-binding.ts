@@ -4,8 +4,9 @@ import { GatewayError } from '../platform/errors.ts'
 import { newSecret } from '../platform/random.ts'
 
 /**
- * Who began a flow, so that nobody else finishes it: the browser that holds a cookie, or the client that knows the verifier
- * of a challenge. This stops login CSRF and session fixation (RFC 9700 §4.7), and makes a leaked exchange token useless.
+ * Who began a flow, so that nobody else finishes it: the browser that holds a cookie, or the client that knows the
+ * verifier of a challenge. This stops login CSRF and session fixation (RFC 9700 §4.7), and makes a leaked exchange
+ * token useless.
  */
 export const clientBindingSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cookie'), hash: z.string() }),

@@ -26,8 +26,8 @@ type Request = {
 }
 
 /**
- * Trades an exchange token for the session that awaits it. Only now is the session's secret made, and only now does what it
- * replaces end: so no secret is stored before, and closing the tab half-way changes nothing.
+ * Trades an exchange token for the session that awaits it. Only now is the session's secret made, and only now does
+ * what it replaces end: so no secret is stored before, and closing the tab half-way changes nothing.
  * @throws GatewayError EXCHANGE_TOKEN_INVALID; a client is not told which of the reasons it was
  */
 export async function exchange(gateway: Gateway, request: Request): Promise<Exchanged> {

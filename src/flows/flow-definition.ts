@@ -18,7 +18,9 @@ export type FlowStart<Purpose> = {
   /** A handle, a DID, or the URL of a server. */
   input: string
   scopes: readonly string[]
-  /** The DID of the account that is meant: no other may finish the flow. Null where the user chooses it at the server. */
+  /**
+   * The DID of the account that is meant: no other may finish the flow. Null where the user chooses it at the server.
+   */
   account: string | null
   purpose: Purpose
 }

@@ -43,7 +43,10 @@ export async function savePendingFlow(
   await storeOnce(gateway, { key, value: pending, ttlMs: PENDING_FLOW_TTL })
 }
 
-/** Takes the flow whose authorization request had this `state`, once; null when there is none, it has expired, or it was taken. */
+/**
+ * Takes the flow whose authorization request had this `state`, once; null when there is none, it has expired, or it was
+ * taken.
+ */
 export async function takePendingFlow(
   gateway: Pick<Gateway, 'stores' | 'runtime'>,
   state: string,

@@ -13,10 +13,11 @@ type Options = {
 const LONGEST = 2048
 
 /**
- * Where a flow returns to, as an absolute URL. A browser's flow returns to a frontend of this gateway. A challenge-bound flow returns
- * to the device of the client that began it: a loopback URL (RFC 8252 §7.3) or one of RETURN_URLS. Nothing else is allowed, or the
- * gateway would be an open redirector (RFC 9700 §4.11); and a challenge-bound flow that returned to a page would leave an exchange
- * token there that the client of another person can redeem.
+ * Where a flow returns to, as an absolute URL. A browser's flow returns to a frontend of this gateway. A
+ * challenge-bound flow returns to the device of the client that began it: a loopback URL (RFC 8252 §7.3) or one of
+ * RETURN_URLS. Nothing else is allowed, or the gateway would be an open redirector (RFC 9700 §4.11); and a
+ * challenge-bound flow that returned to a page would leave an exchange token there that the client of another person
+ * can redeem.
  * @throws GatewayError BAD_USER_INPUT
  */
 export function resolveReturnTo({ returnTo, config, binding }: Options): string {

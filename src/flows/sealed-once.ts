@@ -8,12 +8,18 @@ type Parts = {
   runtime: Pick<Gateway['runtime'], 'logger'>
 }
 
-/** The key of a one-time value. The secret that finds it is hashed, so that the store's keys reveal no secret that is still good. */
+/**
+ * The key of a one-time value. The secret that finds it is hashed, so that the store's keys reveal no secret that is
+ * still good.
+ */
 export function oneTimeKey(prefix: 'flow' | 'exchange', secret: string): string {
   return `${prefix}:${hash('sha256', secret, 'base64url')}`
 }
 
-/** Stores a value that is to be taken once. It is sealed and bound to its key, so that nobody can read, forge or move it. */
+/**
+ * Stores a value that is to be taken once. It is sealed and bound to its key, so that nobody can read, forge or move
+ * it.
+ */
 export async function storeOnce(
   { stores }: Pick<Parts, 'stores'>,
   { key, value, ttlMs }: { key: string; value: unknown; ttlMs: number },
@@ -22,8 +28,8 @@ export async function storeOnce(
 }
 
 /**
- * Takes a value, once. Null when there is none, it has expired, it was taken, or another version of the gateway wrote it in a
- * form that this one cannot read.
+ * Takes a value, once. Null when there is none, it has expired, it was taken, or another version of the gateway wrote
+ * it in a form that this one cannot read.
  */
 export async function takeOnce<T>(
   { stores, runtime }: Parts,

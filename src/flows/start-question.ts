@@ -7,7 +7,9 @@ import type { FlowReturn } from './start.ts'
 
 /** What a person is asked before a sign-in that another page began. */
 export type StartQuestion = {
-  /** The handle of the account, or its DID where it has no valid handle; null where the account is chosen at the server. */
+  /**
+   * The handle of the account, or its DID where it has no valid handle; null where the account is chosen at the server.
+   */
   account: string | null
   /** The host, in ASCII, of the server that the person is sent to. */
   host: string

@@ -15,8 +15,9 @@ type Parts = {
 export type TicketFor = { clientCookie: string; parameters: Readonly<Record<string, string>> }
 
 /**
- * Makes the ticket by which the gateway's own page continues a start: proof that the person who sits at this browser was asked about
- * exactly these parameters. Authenticated by the sealing keys, so nothing is stored; it can be used again, so that Back works.
+ * Makes the ticket by which the gateway's own page continues a start: proof that the person who sits at this browser
+ * was asked about exactly these parameters. Authenticated by the sealing keys, so nothing is stored; it can be used
+ * again, so that Back works.
  */
 export function issueStartTicket({ stores, runtime }: Parts, ticketFor: TicketFor): Promise<string> {
   return stores.sealer.seal(runtime.clock() + TICKET_TTL, purposeOf(ticketFor))

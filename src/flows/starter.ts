@@ -17,8 +17,8 @@ export function starterOf(viewer: Viewer): Starter {
 }
 
 /**
- * Whether the starter is still signed in. Signing out, or being signed out from elsewhere, ends the flows that were begun
- * before; an upgrade or a switch in another tab does not.
+ * Whether the starter is still signed in. Signing out, or being signed out from elsewhere, ends the flows that were
+ * begun before; an upgrade or a switch in another tab does not.
  */
 export async function isStillSignedIn(
   db: Pick<PrismaClient, 'session'>,

@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { GatewayError } from '../platform/errors.ts'
 
 /**
- * Refuses a request with two `Host` headers (RFC 9112 §3.2): a proxy may have decided by one of them, and Node.js reads the other.
+ * Refuses a request with two `Host` headers (RFC 9112 §3.2): a proxy may have decided by one of them, and Node.js reads
+ * the other.
  * @throws GatewayError BAD_USER_INPUT
  */
 export async function refuseSecondHost({ raw }: FastifyRequest): Promise<void> {

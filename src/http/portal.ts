@@ -16,8 +16,8 @@ export const GRAPHIQL_PAGE = 'graphiql.html'
 export const PORTAL_PAGES = ['/', '/tokens', '/sessions', '/permissions']
 
 /**
- * Serves the portal that `npm run build` wrote: `GET /`, the other pages, and their assets. Other routes of the server can
- * send files of the build too.
+ * Serves the portal that `npm run build` wrote: `GET /`, the other pages, and their assets. Other routes of the server
+ * can send files of the build too.
  * @throws Error when the portal was not built
  */
 export async function portal(server: FastifyInstance): Promise<void> {

@@ -8,7 +8,10 @@ import { problemPage } from './pages/problem.ts'
 /** What a client is told of an error. */
 type Problem = { status: number; error: string; message: string; requestId?: string }
 
-/** The one place where errors become HTTP responses: `{ "error": code, "message": … }`, or a page for a browser's navigation. */
+/**
+ * The one place where errors become HTTP responses: `{ "error": code, "message": … }`, or a page for a browser's
+ * navigation.
+ */
 export function respondWithError(
   error: FastifyError | GatewayError,
   request: FastifyRequest,

@@ -34,8 +34,8 @@ export async function navigateStart(gateway: Gateway, navigation: Navigation): P
 }
 
 /**
- * A link may not begin a challenge-bound flow: it would lead the person through the consent of an attacker's client, which alone
- * knows the verifier.
+ * A link may not begin a challenge-bound flow: it would lead the person through the consent of an attacker's client,
+ * which alone knows the verifier.
  */
 function requireCookieBinding({ binding }: Start): void {
   if (binding.kind === 'cookie') return

@@ -10,8 +10,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 export type StartOrigin = 'call' | 'here' | 'elsewhere' | 'refused'
 
 /**
- * Decides whether a start may go on by itself. If any link could begin one, a server that an attacker runs would sign the victim in
- * to the attacker's account without a click here (login CSRF, RFC 9700 §4.7), and end the victim's sessions.
+ * Decides whether a start may go on by itself. If any link could begin one, a server that an attacker runs would sign
+ * the victim in to the attacker's account without a click here (login CSRF, RFC 9700 §4.7), and end the victim's
+ * sessions.
  */
 export function startOrigin(headers: IncomingHttpHeaders, allowedOrigins: readonly string[]): StartOrigin {
   if (isPrefetch(headers) || isFrame(headers)) return 'refused'

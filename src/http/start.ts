@@ -8,9 +8,10 @@ import { startOrigin } from './start-origin.ts'
 import { begin, readStart } from './start-query.ts'
 
 /**
- * `GET /auth/start`: begins to sign in (`handle`) or to create an account (`pds_url`), and redirects to the authorization server.
- * A call (`Accept: application/json`) gets the address as JSON. A navigation that was not begun here gets a page that asks first
- * (docs/decisions/0006-ask-before-a-sign-in-begun-elsewhere.md); one with a mistake gets a page with the form.
+ * `GET /auth/start`: begins to sign in (`handle`) or to create an account (`pds_url`), and redirects to the
+ * authorization server. A call (`Accept: application/json`) gets the address as JSON. A navigation that was not begun
+ * here gets a page that asks first (docs/decisions/0006-ask-before-a-sign-in-begun-elsewhere.md); one with a mistake
+ * gets a page with the form.
  */
 export function startHandler(gateway: Gateway, cookies: Cookies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {

@@ -24,8 +24,8 @@ type Announcing = {
 }
 
 /**
- * Tells the group's clients on every replica of a committed change. Returns at once and never throws: a client that misses the
- * message queries again when its tab comes into view.
+ * Tells the group's clients on every replica of a committed change. Returns at once and never throws: a client that
+ * misses the message queries again when its tab comes into view.
  */
 export function announce({ stores, runtime }: Announcing, { groupId, kind }: SessionChange): void {
   stores.ephemeral
@@ -34,8 +34,8 @@ export function announce({ stores, runtime }: Announcing, { groupId, kind }: Ses
 }
 
 /**
- * The changes of the viewer's session group from now on. Ends with the change after which its session is no longer the active one,
- * or when the gateway closes.
+ * The changes of the viewer's session group from now on. Ends with the change after which its session is no longer the
+ * active one, or when the gateway closes.
  * @throws GatewayError FORBIDDEN for a developer token, which is in no group; RATE_LIMITED; SERVICE_UNAVAILABLE
  */
 export async function sessionChanges(
@@ -79,7 +79,8 @@ export async function sessionChanges(
     }
   }
 
-  // Not a generator: one that waits for a change cannot be ended from outside, and would stay subscribed after its client has left.
+  // Not a generator: one that waits for a change cannot be ended from outside, and would stay subscribed after its
+  // client has left.
   const iterator: AsyncIterableIterator<SessionChangeKind> = {
     [Symbol.asyncIterator]: () => iterator,
     async next() {

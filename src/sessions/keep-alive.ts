@@ -15,8 +15,9 @@ const REFRESH_INTERVAL = 1 * HOUR
 type UsedSession = Prisma.SessionGetPayload<{ include: { grant: { select: { state: true; updatedAt: true } } } }>
 
 /**
- * Keeps a session that is in use alive, in the background: every few minutes its group slides, and a grant that was not refreshed
- * for an hour is refreshed, which also finds out whether the PDS still honours it. Returns at once and never throws.
+ * Keeps a session that is in use alive, in the background: every few minutes its group slides, and a grant that was not
+ * refreshed for an hour is refreshed, which also finds out whether the PDS still honours it. Returns at once and never
+ * throws.
  */
 export function keepAlive(gateway: Gateway, { session, isReplaced }: Pick<Viewer, 'session' | 'isReplaced'>): void {
   const now = gateway.runtime.clock()

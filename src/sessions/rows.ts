@@ -19,8 +19,8 @@ export type AwaitingSession = Pick<
 export type Place = { groupId: string; linkedAt: Date; now: Date }
 
 /**
- * The one writer of Session and SessionGroup, within a transaction. Locks are taken in one order, so that no two transactions
- * wait for each other: groups by id, then sessions by id.
+ * The one writer of Session and SessionGroup, within a transaction. Locks are taken in one order, so that no two
+ * transactions wait for each other: groups by id, then sessions by id.
  */
 export class SessionRows {
   readonly tx: Prisma.TransactionClient
@@ -34,7 +34,10 @@ export class SessionRows {
     this.tx = tx
   }
 
-  /** Locks groups until the transaction ends: changes of which sessions a group has, and which is active, go one at a time. */
+  /**
+   * Locks groups until the transaction ends: changes of which sessions a group has, and which is active, go one at a
+   * time.
+   */
   async lockGroups(ids: readonly string[]): Promise<void> {
     const missing = [...new Set(ids)].filter((id) => !this.#lockedGroups.has(id))
     if (missing.length === 0) return

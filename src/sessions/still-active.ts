@@ -11,8 +11,8 @@ export function requireNotReplaced({ isReplaced }: Viewer): void {
 }
 
 /**
- * Refuses a change of a group by a session that another tab of the same client has replaced meanwhile. Of two changes at once one
- * wins, so that the browser's cookie is always that of the active session. Call it with the group locked.
+ * Refuses a change of a group by a session that another tab of the same client has replaced meanwhile. Of two changes
+ * at once one wins, so that the browser's cookie is always that of the active session. Call it with the group locked.
  * @throws GatewayError FORBIDDEN
  */
 export async function requireStillActive(tx: Prisma.TransactionClient, viewer: Viewer): Promise<void> {

@@ -6,7 +6,10 @@ export type Viewer = {
   session: ViewerSession
   /** Whether the session came as a cookie, or as a bearer token that the client holds itself. */
   via: 'cookie' | 'bearer'
-  /** Another tab of the same client has just replaced the secret of this session. The viewer may read, but change nothing. */
+  /**
+   * Another tab of the same client has just replaced the secret of this session. The viewer may read, but change
+   * nothing.
+   */
   isReplaced: boolean
 }
 

@@ -12,7 +12,8 @@ type Options = {
 }
 
 /**
- * Runs a transaction that changes sessions. Once it is committed, the grants of ended sessions are revoked and clients are told.
+ * Runs a transaction that changes sessions. Once it is committed, the grants of ended sessions are revoked and clients
+ * are told.
  * @returns what the work returned
  */
 export async function withSessionChanges<T>(

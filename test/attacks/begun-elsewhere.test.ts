@@ -14,8 +14,9 @@ const FROM_ELSEWHERE = {
   referer: 'https://evil.example/',
 }
 
-// The attack: a foreign page navigates the browser to /auth/start with an account on a server that the attacker runs, which sends the
-// browser straight back. The victim is signed in as the attacker, and the victim's own sessions have ended.
+// The attack: a foreign page navigates the browser to /auth/start with an account on a server that the attacker runs,
+// which sends the browser straight back. The victim is signed in as the attacker, and the victim's own sessions have
+// ended.
 describeGateway('a sign-in that another page began', () => {
   let atgate: TestGateway
   let browser: HttpBrowser

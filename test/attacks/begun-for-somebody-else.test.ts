@@ -4,8 +4,8 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { describeGateway } from '../support/suite.ts'
 
-// The attack: a link with the attacker's challenge. After the victim's consent the page that it returns to has an exchange token in its
-// URL, which the attacker's verifier redeems.
+// The attack: a link with the attacker's challenge. After the victim's consent the page that it returns to has an
+// exchange token in its URL, which the attacker's verifier redeems.
 describeGateway('a flow with the challenge of somebody else', () => {
   let atgate: TestGateway
   const challenge = hash('sha256', randomBytes(32).toString('base64url'), 'base64url')

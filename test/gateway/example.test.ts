@@ -18,7 +18,10 @@ describeGateway('examples/developer-token.ts', () => {
   })
   afterAll(() => atgate.close())
 
-  /** What the user does with the n-th address that the program prints: goes through the PDS's pages, and back to the program. */
+  /**
+   * What the user does with the n-th address that the program prints: goes through the PDS's pages, and back to the
+   * program.
+   */
   async function visit(program: Program, nth: number): Promise<void> {
     const printed = () => [...program.output().matchAll(/^https?:\/\/\S+$/gm)].map(([url]) => url)
     await eventually(async () => printed().length > nth, `address ${nth} is printed`)

@@ -57,7 +57,8 @@ describeGateway('flows side by side', () => {
       const holder = await createHttpBrowser(atgate.url).graphql(CurrentUserDocument, undefined, headers)
       expect(holder.data?.currentUser).toMatchObject({ did: alice, session: { kind: 'DEVELOPER_TOKEN' } })
 
-      // Whichever exchange came first: both accounts are linked once, in order, and the browser's cookie is the active one's.
+      // Whichever exchange came first: both accounts are linked once, in order, and the browser's cookie is the active
+      // one's.
       const switcher = await switcherOf(browser)
       expect(switcher.map((handle) => handle.toLowerCase())).toEqual(['alice.test', 'bob.test'])
       const user = await currentUserOf(browser)

@@ -5,8 +5,8 @@ import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback, signIn } from '../support/sign-in.ts'
 import { describeGateway } from '../support/suite.ts'
 
-// Over the embedded stores the replicas share what a process would have had to itself, which no deployment can; the suite still
-// shows that a gateway keeps nothing outside its stores.
+// Over the embedded stores the replicas share what a process would have had to itself, which no deployment can; the
+// suite still shows that a gateway keeps nothing outside its stores.
 describeGateway('replicas', () => {
   let atgate: TestGateway
 

@@ -10,7 +10,9 @@ const chromium = inject('chromium')
 /** A suite that drives a whole gateway from Chromium, over the stores of the project that it runs in. */
 export const describeBrowser = describe.skipIf(chromium === null || !storesAreThere)
 
-/** What a test of such a suite works with: a gateway for all of them, and a browser profile with an empty page for each. */
+/**
+ * What a test of such a suite works with: a gateway for all of them, and a browser profile with an empty page for each.
+ */
 export type Scene = { atgate: TestGateway; context: BrowserContext; page: Page }
 
 /** Sets the scene for the tests of the suite that it is called in. */

@@ -12,8 +12,8 @@ const DAY = 24 * 60 * 60 * 1000
 export type BuiltSession = { session: Session; token: string }
 
 /**
- * What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group; without a
- * `secretHash` (null) it awaits its exchange.
+ * What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group;
+ * without a `secretHash` (null) it awaits its exchange.
  */
 export type SessionOptions = {
   handle?: string
@@ -26,8 +26,8 @@ export function didOf(handle: string): string {
 }
 
 /**
- * Writes a session with its account, its group and a grant, which no authorization server knows: for tests that need no PDS
- * afterwards. The first of a group is the active one.
+ * Writes a session with its account, its group and a grant, which no authorization server knows: for tests that need no
+ * PDS afterwards. The first of a group is the active one.
  */
 export async function aSession(
   { db, now = Date.now() }: { db: PrismaClient; now?: number },

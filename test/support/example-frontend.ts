@@ -9,7 +9,10 @@ import { vi } from 'vitest'
 /** One frontend, at several origins. */
 export type Sites = {
   origins: readonly string[]
-  /** Builds `examples/<example>` for a gateway, as `VITE_GATEWAY_URL=… npx vite build examples/<example>` does, and serves it from now on. */
+  /**
+   * Builds `examples/<example>` for a gateway, as `VITE_GATEWAY_URL=… npx vite build examples/<example>` does, and
+   * serves it from now on.
+   */
   serve(example: string, gatewayUrl: string): Promise<void>
   close(): Promise<void>
 }

@@ -1,4 +1,7 @@
-/** The object with some members replaced: for faults that the real one cannot be made to show. The object itself stays as it is. */
+/**
+ * The object with some members replaced: for faults that the real one cannot be made to show. The object itself stays
+ * as it is.
+ */
 export function withMembers<T extends object>(object: T, members: { [Name in keyof T]?: unknown }): T {
   return new Proxy(object, {
     get: (target, name) =>

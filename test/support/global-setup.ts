@@ -25,8 +25,8 @@ declare module 'vitest' {
 }
 
 /**
- * Once for the whole run: finds what the machine has, and serves the atproto network and migrated databases to whoever asks for
- * them. A run of tests that need none of it starts none of it.
+ * Once for the whole run: finds what the machine has, and serves the atproto network and migrated databases to whoever
+ * asks for them. A run of tests that need none of it starts none of it.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const services = await findServices()

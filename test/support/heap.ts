@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core'
 
 /**
- * Everything that the scripts of a page hold in memory, as text: a heap snapshot. What is in it, a script that was smuggled into the page
- * could read; what is not, it could not.
+ * Everything that the scripts of a page hold in memory, as text: a heap snapshot. What is in it, a script that was
+ * smuggled into the page could read; what is not, it could not.
  */
 export async function heapOf(page: Page): Promise<string> {
   const devtools = await page.context().newCDPSession(page)

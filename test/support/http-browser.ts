@@ -34,8 +34,8 @@ export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
   }
 
   /**
-   * Navigates as a browser does when a page of this gateway leads it, or by other headers. By undici's `request`, since `fetch`
-   * sets its own Fetch Metadata.
+   * Navigates as a browser does when a page of this gateway leads it, or by other headers. By undici's `request`, since
+   * `fetch` sets its own Fetch Metadata.
    */
   async function navigate(path: string, headers: Record<string, string> = SAME_ORIGIN_NAVIGATION) {
     const cookie = await jar.getCookieString(publicUrl)

@@ -1,12 +1,13 @@
 import { startNetwork } from '../../src/sandbox/network.ts'
 import { installPublicName } from './public-name.ts'
 
-// The atproto network of a test run in a process of its own, so that PDS and test runner do not wait for each other. It says when it
-// has started, and ends with the process that forked it.
+// The atproto network of a test run in a process of its own, so that PDS and test runner do not wait for each other. It
+// says when it has started, and ends with the process that forked it.
 
 const [plcPort, pdsPort] = process.argv.slice(2).map(Number)
 if (plcPort === undefined || pdsPort === undefined) throw new TypeError('the ports of the directory and the PDS')
-// The PDS warns of every sign-in in which a busy machine took longer than its protection against timing attacks assumes.
+// The PDS warns of every sign-in in which a busy machine took longer than its protection against timing attacks
+// assumes.
 console.warn = () => undefined
 // The name that the PDS is to find has to lead here before the PDS is loaded.
 const publicName = await installPublicName()

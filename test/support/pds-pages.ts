@@ -6,8 +6,9 @@ export type SignIn = { username: string; password: string }
 
 /**
  * Allows the app, as a person would on the PDS's own pages, but over plain HTTP. Each account has a device that the PDS
- * remembers, so that it asks for the password only when the gateway wants it asked anew (`prompt=login`); and not even for
- * consent when this account has allowed this app before. With `scope`, allows no more than that of what the app asks for.
+ * remembers, so that it asks for the password only when the gateway wants it asked anew (`prompt=login`); and not even
+ * for consent when this account has allowed this app before. With `scope`, allows no more than that of what the app
+ * asks for.
  * @returns the callback URL that the PDS redirects to
  */
 export async function authorizeOnPds(
@@ -49,7 +50,10 @@ export async function signUpOnPds(
   return pages.consent(await pages.post('sign-up', { locale: 'en', ...account }))
 }
 
-/** What the authorization page holds: the request that the PDS was pushed, and the accounts that it knows the browser by. */
+/**
+ * What the authorization page holds: the request that the PDS was pushed, and the accounts that it knows the browser
+ * by.
+ */
 export type AuthorizationPage = {
   prompt: string | undefined
   scope: string
@@ -84,7 +88,10 @@ type OfferedAccount = { account: { did: string; handle?: string }; loginRequired
 
 const devices = new Map<string, Promise<CookieJar>>()
 
-/** The cookies of a device on which the PDS remembers the account. The password is entered there once for each test file. */
+/**
+ * The cookies of a device on which the PDS remembers the account. The password is entered there once for each test
+ * file.
+ */
 function rememberedDevice(issuer: string, { username, password }: SignIn): Promise<CookieJar> {
   const key = `${issuer} ${username}`
   const known = devices.get(key)
@@ -102,8 +109,8 @@ async function rememberAccount(issuer: string, { username, password }: SignIn): 
 }
 
 /**
- * Opens a page of the PDS on a device. By undici's `request`, since `fetch` would overwrite the `sec-fetch-*` headers that the
- * PDS checks.
+ * Opens a page of the PDS on a device. By undici's `request`, since `fetch` would overwrite the `sec-fetch-*` headers
+ * that the PDS checks.
  */
 async function openPages(pageUrl: string, device = new CookieJar()) {
   const issuer = new URL(pageUrl).origin

@@ -3,8 +3,8 @@ import { PGlite } from '@electric-sql/pglite'
 import { applyMigrations } from '../../src/store/sql/migrate.ts'
 import { createPGliteAdapter } from '../../src/store/sql/pglite-adapter.ts'
 
-// Writes a dumped PGlite with every migration to the file that it is told. In a process of its own, since it takes seconds in which
-// nothing else runs.
+// Writes a dumped PGlite with every migration to the file that it is told. In a process of its own, since it takes
+// seconds in which nothing else runs.
 
 const [file] = process.argv.slice(2)
 if (file === undefined) throw new TypeError('the file to write')

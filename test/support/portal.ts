@@ -38,8 +38,9 @@ export const noticeOf = (page: Page) => page.locator('.notice')
 export const whoIn = (page: Page) => page.locator('.who')
 
 /**
- * Signs a Chromium profile in without its pages, for tests of what comes after: the flows go over HTTP, and their cookies into the profile. The
- * last account is the active one. Gives the browser that did it, which shares the session.
+ * Signs a Chromium profile in without its pages, for tests of what comes after: the flows go over HTTP, and their
+ * cookies into the profile. The last account is the active one. Gives the browser that did it, which shares the
+ * session.
  */
 export async function signedIn(
   context: BrowserContext,

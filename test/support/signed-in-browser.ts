@@ -3,8 +3,8 @@ import type { TestGateway } from './gateway.ts'
 import { createHttpBrowser, type HttpBrowser } from './http-browser.ts'
 
 /**
- * A browser with these accounts side by side, the last of them active: for tests of what comes after signing in, in which no PDS has
- * a part. Their DIDs are `didOf(handle)`, and no authorization server knows their grants.
+ * A browser with these accounts side by side, the last of them active: for tests of what comes after signing in, in
+ * which no PDS has a part. Their DIDs are `didOf(handle)`, and no authorization server knows their grants.
  */
 export async function signedInBrowser(
   { url, stores }: TestGateway,

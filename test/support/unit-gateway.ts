@@ -24,7 +24,8 @@ export type UnitGateway = Gateway & {
   close(): void
 }
 
-// Opening one takes a second. Each test writes sessions and groups of its own, so that files which share a process share it.
+// Opening one takes a second. Each test writes sessions and groups of its own, so that files which share a process
+// share it.
 let database: Promise<Database> | undefined
 
 export async function openUnitGateway(env: Environment = {}): Promise<UnitGateway> {

@@ -27,7 +27,8 @@ export interface Grants {
   /** Revokes a grant at its authorization server, then deletes it. Rejects when the server could not be asked. */
   revoke(id: string): Promise<void>
   /**
-   * Deletes the grants of ended sessions that no server honours any more, and returns the ids of those still to be revoked.
+   * Deletes the grants of ended sessions that no server honours any more, and returns the ids of those still to be
+   * revoked.
    * @param limit how many ids at most
    */
   findUnrevoked(limit: number): Promise<string[]>

@@ -22,7 +22,10 @@ export async function refreshGrant(parts: GrantParts & { clock: Clock }, id: str
   }
 }
 
-/** A PDS goes on refreshing the grants of an account that is deactivated, suspended or taken down, but serves it nothing. */
+/**
+ * A PDS goes on refreshing the grants of an account that is deactivated, suspended or taken down, but serves it
+ * nothing.
+ */
 async function isDeactivated(session: OAuthSession): Promise<boolean> {
   const response = await session.fetchHandler('/xrpc/com.atproto.server.getSession')
   return response.ok && sessionResponse.parse(await response.json()).active === false

@@ -6,8 +6,8 @@ import { withGrantLock } from './lock.ts'
 import type { GrantParts } from './use.ts'
 
 /**
- * Revokes a stored grant at its authorization server, then deletes it. Rejects when the server could not be asked; the grant
- * is still stored then.
+ * Revokes a stored grant at its authorization server, then deletes it. Rejects when the server could not be asked; the
+ * grant is still stored then.
  * @throws SealError, GrantUnreadable, OAuthResponseError, and whatever the network rejects with
  */
 export async function revokeStoredGrant({ rows, locks, clients }: GrantParts, id: string): Promise<void> {

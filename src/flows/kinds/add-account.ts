@@ -13,13 +13,15 @@ import { type Starter, starterOf, starterSchema } from '../starter.ts'
 export type AddAccountRequest = { viewer: Viewer; handle: string }
 
 /**
- * Links another account to the viewer's session group. One whose grant was lost gets a new session in the place of the old one.
+ * Links another account to the viewer's session group. One whose grant was lost gets a new session in the place of the
+ * old one.
  * @throws GatewayError from `start`: INVALID_HANDLE, HANDLE_NOT_FOUND, ALREADY_LINKED, FORBIDDEN, SERVICE_UNAVAILABLE
  */
 export const addAccount = defineFlow({
   kind: 'add_account',
   purpose: z.object({ starter: starterSchema }),
-  // The server asks for the password again even where it knows the browser: who holds a cookie is not whose account it is.
+  // The server asks for the password again even where it knows the browser: who holds a cookie is not whose account it
+  // is.
   prompt: 'login',
   outcome: { account_added: 'true' },
   welcomesNewcomers: false,
@@ -58,8 +60,8 @@ async function admitBesideOthers(admission: Admission, { groupId }: Starter): Pr
   if (twin !== null) await rows.end({ id: twin.id }, { keepGroup: true })
   await auditAdmission(admission, 'account_added', session)
   const joined = await rows.join(session, { groupId, linkedAt: twin?.linkedAt ?? now, now })
-  // The cookie must end up with the active session. When another tab has just changed which that is, the responses may reach
-  // the browser in any order: so the account is linked, and switching to it is left to the user.
+  // The cookie must end up with the active session. When another tab has just changed which that is, the responses may
+  // reach the browser in any order: so the account is linked, and switching to it is left to the user.
   const isPresented = active === null || active.id === presented?.id || active.id === twin?.id
   return binding.kind === 'challenge' || isPresented ? rows.activate(joined, now) : null
 }

@@ -21,7 +21,8 @@ const LONGEST_NAME = 100
 export const developerToken = defineFlow({
   kind: 'developer_token',
   purpose: z.object({ starter: starterSchema, name: z.string().nullable(), days: z.number() }),
-  // Without it a server may grant again in silence, and a script on an allowed origin could mint a long-lived bearer token.
+  // Without it a server may grant again in silence, and a script on an allowed origin could mint a long-lived bearer
+  // token.
   prompt: 'consent',
   outcome: { dev_token: 'true' },
   welcomesNewcomers: false,
@@ -41,7 +42,10 @@ export const developerToken = defineFlow({
   },
 })
 
-/** A session granted before OAUTH_SCOPE was widened cannot create a token: the account has to agree to the new scopes first. */
+/**
+ * A session granted before OAUTH_SCOPE was widened cannot create a token: the account has to agree to the new scopes
+ * first.
+ */
 function requireScopes(config: Config, { session }: Viewer): void {
   const missing = missingScopes(config.oauth.requiredScopes, parseScope(session.grant.scope))
   if (missing.length === 0) return

@@ -4,7 +4,8 @@ import { type ASTNode, GraphQLError } from 'graphql'
 export function refusal(message: string, node?: ASTNode): GraphQLError {
   return new GraphQLError(message, {
     nodes: node ?? null,
-    // `spec: false`: Yoga answers errors that GraphQL itself specifies with 200, if the client accepts application/json.
+    // `spec: false`: Yoga answers errors that GraphQL itself specifies with 200, if the client accepts
+    // application/json.
     extensions: { code: 'BAD_USER_INPUT', http: { status: 400, spec: false } },
   })
 }

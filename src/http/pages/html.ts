@@ -13,7 +13,10 @@ export class Html {
   }
 }
 
-/** Makes markup of a template. What is put in is escaped, for text and for quoted attributes, unless it is markup itself. */
+/**
+ * Makes markup of a template. What is put in is escaped, for text and for quoted attributes, unless it is markup
+ * itself.
+ */
 export function html(literals: TemplateStringsArray, ...values: readonly (string | Html)[]): Html {
   const escaped = values.map((value) => (value instanceof Html ? value.toString() : escapeHtml(value)))
   return new Html(String.raw({ raw: literals }, ...escaped))

@@ -3,8 +3,8 @@ import { type Html, html } from './html.ts'
 import type { Page } from './page.ts'
 
 /**
- * Asks before a sign-in that was begun elsewhere. It continues by a link: Chrome applies a page's `form-action` to the redirect that
- * follows a form.
+ * Asks before a sign-in that was begun elsewhere. It continues by a link: Chrome applies a page's `form-action` to the
+ * redirect that follows a form.
  */
 export function startQuestionPage(
   { account, host, replaces }: StartQuestion,

@@ -58,7 +58,7 @@ export function createIdentities(config: Config): Identities {
     async find(input) {
       const account = parseAccountInput(input)
       try {
-        // Past the caches, which it fills: whoever signs in just after moving to another server is sent to the right
+        // Past the caches, which it fills: an account that has just moved to another server is sent to the right
         // one.
         const fresh = { noCache: true }
         const did = isAtprotoDid(account) ? account : await handleResolver.resolve(account, fresh)

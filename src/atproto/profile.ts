@@ -14,7 +14,7 @@ export interface Profiles {
   read(identity: Identity): Promise<Profile | null>
 }
 
-/** A profile is an ornament: nobody waits longer for it. */
+/** The profile is optional: sign-in does not wait longer for it. */
 const TIMEOUT = 3 * SECOND
 const LONGEST_NAME = 640
 /** In characters. Those of blobs have 59. */

@@ -96,7 +96,7 @@ describeBrowser('the account switcher, in Chromium', () => {
     await page.getByText('No account was found for nobody.test').waitFor()
   })
 
-  it('offers to sign in again where the PDS no longer honours the grant, which mends it', async () => {
+  it('offers to sign in again where the PDS no longer honours the grant, and works again after that', async () => {
     const { page, context, atgate } = scene
     const { db } = atgate.gateway.stores
     await signedIn(context, atgate.url, ['alice.test'])

@@ -192,7 +192,7 @@ describeGateway('developer tokens', () => {
     expect((await currentUserOf(again))?.session.needsReauthentication).toBe(false)
   })
 
-  it('cannot beget sessions or tokens, nor change a group', async () => {
+  it('cannot create sessions or tokens, nor change a group', async () => {
     const headers = bearer(await createDeveloperToken(browser, { as: 'alice.test' }))
     const holder = createHttpBrowser(atgate.url)
     const start = await holder.graphql(

@@ -73,7 +73,7 @@ describeGateway('an identity that changes', () => {
     expect(await currentUserOf(browser)).toMatchObject({ did: account.did, handle: 'robert.test' })
   })
 
-  it('a grant that was revoked at the PDS: the session says so, and signing in again mends it', async () => {
+  it('a grant that was revoked at the PDS: the session says so, and signing in again restores it', async () => {
     const { session } = await signIn(browser, 'alice.test')
     const { grantId } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: session.id } })
     await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, grantId))).revoke()

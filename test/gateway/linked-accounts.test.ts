@@ -114,7 +114,7 @@ describeGateway('several accounts in one browser', () => {
     }, 'both slide')
   })
 
-  it('keep one whose grant was lost in the list, from which others can be switched to, and adding it again mends it', async () => {
+  it('keep one whose grant was lost in the list, from which others can be switched to, and adding it again restores it', async () => {
     const { db } = atgate.gateway.stores
     await addAccount(browser, 'bob.test')
     const { grantId } = await db.session.findFirstOrThrow({

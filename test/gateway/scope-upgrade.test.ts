@@ -132,7 +132,7 @@ describeGateway('a scope upgrade', () => {
     expect(await scopesOf()).toEqual(['atproto'])
   })
 
-  it('mends what a session lacks since the gateway asks for more', async () => {
+  it('adds what a session lacks since the gateway asks for more', async () => {
     const { db } = atgate.gateway.stores
     const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
     // As a session from before OAUTH_SCOPE was widened: the grant lacks a scope that is required now.
@@ -142,7 +142,7 @@ describeGateway('a scope upgrade', () => {
     await demanding.gateway.stores.db.grant.updateMany({ data: { scope: 'atproto' } })
     expect((await currentUserOf(visitor))?.missingScopes).toEqual([NOTES])
     expect((await currentUserOf(visitor))?.offeredScopes).toContain(NOTES)
-    // Until then it begets no developer token, and is told what it lacks.
+    // Until then it creates no developer token, and is told what it lacks.
     const refused = await visitor.graphql(StartDeveloperTokenDocument, { input: {} })
     expect(refused.errors[0]?.extensions).toEqual({ code: 'SCOPE_UPGRADE_REQUIRED', missingScopes: [NOTES] })
     const destination = await finishAs(visitor, await startScopeUpgrade(visitor, [NOTES]), 'alice.test')

@@ -185,7 +185,7 @@ describeGateway('sessions', () => {
     expect((await laptop.graphql(SessionsDocument)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED')
   })
 
-  it('say when their grant is lost, and signing in again mends it', async () => {
+  it('say when their grant is lost, and signing in again restores it', async () => {
     const { session } = await signIn(laptop, 'alice.test')
     const id = await grantIdOf(session.id)
     // As an account's owner does who revokes the app at the PDS.

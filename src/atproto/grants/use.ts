@@ -19,7 +19,7 @@ export async function useGrant(
   let lost = false
   const client = clients.withStores({
     sessionStore: {
-      // Read again under the lock: whoever held it before may have refreshed.
+      // Read again under the lock: the holder before may have refreshed.
       get: async () => {
         const current = await rows.find(id)
         return current === null || current.state === 'lost' ? undefined : rows.open(current)

@@ -1,5 +1,15 @@
 import { globSync, readFileSync } from 'node:fs'
-import { type DocumentNode, getIntrospectionQuery, Kind, parse, print, validate } from 'graphql'
+import {
+  type DocumentNode,
+  type GraphQLOutputType,
+  getIntrospectionQuery,
+  getNamedType,
+  isObjectType,
+  Kind,
+  parse,
+  print,
+  validate,
+} from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { RULES } from '../../../src/graphql/limits/plugin.ts'
 import { requireFewTokens } from '../../../src/graphql/limits/tokens.ts'
@@ -64,6 +74,17 @@ describe('lets pass', () => {
         .map((file) => readFileSync(file, 'utf8'))
         .join('\n'),
     )
+  })
+
+  it('all fields of all queries', () => {
+    const fields = (type: GraphQLOutputType): string => {
+      const named = getNamedType(type)
+      if (!isObjectType(named)) return ''
+      return `{ ${Object.values(named.getFields())
+        .map((field) => `${field.name} ${fields(field.type)}`)
+        .join(' ')} }`
+    }
+    requireWithinLimits(fields(schema.getQueryType() as GraphQLOutputType))
   })
 
   it.each(GRAPHIQL_TABS.map(({ query }) => [/(query|mutation|subscription) (\w+)/.exec(query)?.[2], query]))(

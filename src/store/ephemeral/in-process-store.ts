@@ -1,38 +1,31 @@
 import { EventEmitter } from 'node:events'
 import { E_TIMEOUT, Mutex, withTimeout } from 'async-mutex'
-import { LRUCache } from 'lru-cache'
-import { type Clock, HOUR } from '../../platform/clock.ts'
+import type { Clock } from '../../platform/clock.ts'
 import { serviceUnavailable } from '../../platform/errors.ts'
+import { BoundedEntries, OutOfSpace } from './bounded-entries.ts'
 import type { EphemeralStore } from './ephemeral-store.ts'
-
-/** More than one process ever has pending. Further entries evict the least recently used, so that memory is bounded. */
-const MAX_ENTRIES = 100_000
-const LONGEST_TTL = HOUR
 
 /** The ephemeral store of a single process. Nothing outlives the process. */
 export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStore {
-  const entries = new LRUCache<string, string>({
-    max: MAX_ENTRIES,
-    ttl: LONGEST_TTL,
-    // Read the clock at each look-up. The cache otherwise remembers the time, and does not follow a clock that a test
-    // moves.
-    ttlResolution: 0,
-    perf: { now: clock },
-  })
+  const entries = new BoundedEntries(clock)
   const mutexes = new Map<string, { mutex: Mutex; users: number }>()
   const channels = new EventEmitter().setMaxListeners(0)
 
   return {
     async set(key, value, { ttlMs }) {
-      entries.set(key, value, { ttl: ttlMs })
+      try {
+        entries.set(key, value, ttlMs)
+      } catch (error) {
+        throw error instanceof OutOfSpace ? serviceUnavailable('ephemeral store', error) : error
+      }
     },
 
     async get(key) {
-      return entries.get(key) ?? null
+      return entries.get(key)
     },
 
     async take(key) {
-      const value = entries.get(key) ?? null
+      const value = entries.get(key)
       entries.delete(key)
       return value
     },
@@ -61,7 +54,9 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
       return async () => void channels.off(channel, listener)
     },
 
-    async ping() {},
+    async ping() {
+      if (entries.isNearlyFull) throw serviceUnavailable('ephemeral store', new OutOfSpace('hardly any space is left'))
+    },
 
     async close() {
       entries.clear()

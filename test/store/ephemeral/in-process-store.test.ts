@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { EphemeralStore } from '../../../src/store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from '../../../src/store/ephemeral/in-process-store.ts'
 import { createMovableClock } from '../../support/movable-clock.ts'
 import { ephemeralStoreContract } from './ephemeral-store.contract.ts'
@@ -10,11 +11,64 @@ describe('the in-process store', () => {
     return { store, other: store, advance: async (ms) => clock.advance(ms), close: () => store.close() }
   })
 
-  it('bounds its memory: a flood pushes the oldest out', async () => {
-    const store = createInProcessStore({ clock: createMovableClock() })
-    for (let index = 0; index <= 100_000; index++) await store.set(`key-${index}`, '', { ttlMs: 10_000 })
-    expect(await store.get('key-0')).toBeNull()
-    expect(await store.get('key-100000')).toBe('')
+  describe('in a flood', () => {
+    const unavailable = { code: 'SERVICE_UNAVAILABLE' }
+    const TTL = { ttlMs: 600_000 }
+    const open = () => {
+      const clock = createMovableClock()
+      return { clock, store: createInProcessStore({ clock }) }
+    }
+
+    /** Stores entries until one is refused, or there are `most`. Returns how many the store took. */
+    async function flood(store: EphemeralStore, { value = '', most = 100_001, ...ttl }: Flood = TTL): Promise<number> {
+      for (let index = 0; index < most; index++) {
+        try {
+          await store.set(`flood-${index}`, value, ttl)
+        } catch {
+          return index
+        }
+      }
+      return most
+    }
+    type Flood = { ttlMs: number; value?: string; most?: number }
+
+    it('keeps what was there, and refuses what does not fit, in number', async () => {
+      const { store } = open()
+      await store.set('pending', 'mine', TTL)
+      expect(await flood(store)).toBe(99_999)
+      await expect(store.set('another', '', TTL)).rejects.toMatchObject(unavailable)
+      expect(await store.take('pending')).toBe('mine')
+      await store.set('another', '', TTL)
+    })
+
+    it('keeps what was there, and refuses what does not fit, in bytes', async () => {
+      const { store } = open()
+      await store.set('pending', 'mine', TTL)
+      const taken = await flood(store, { ...TTL, value: 'x'.repeat(1024 * 1024) })
+      expect(taken).toBeGreaterThan(50)
+      expect(taken).toBeLessThan(64)
+      expect(await store.get('pending')).toBe('mine')
+    })
+
+    it('lets nothing new begin while there is still space for what has begun', async () => {
+      const { store } = open()
+      await flood(store, { ...TTL, most: 90_000 })
+      await expect(store.ping()).rejects.toMatchObject(unavailable)
+      await store.set('exchange', 'mine', TTL)
+      expect(await store.take('exchange')).toBe('mine')
+    })
+
+    it('takes new entries when the others have expired, and counts one that is replaced once', async () => {
+      const { clock, store } = open()
+      await flood(store, { ttlMs: 5000 })
+      await store.take('flood-0')
+      for (let times = 0; times < 3; times++) await store.set('pending', 'mine', TTL)
+      await expect(store.set('another', '', TTL)).rejects.toMatchObject(unavailable)
+      clock.advance(5000)
+      await store.ping()
+      expect(await flood(store)).toBe(99_999)
+      expect(await store.get('pending')).toBe('mine')
+    })
   })
 
   it('keeps a lock from those who come when its holder has gone and the next one works', async () => {

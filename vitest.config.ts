@@ -19,17 +19,18 @@ const SERVICE_SUITES = ['test/services/**/*.test.ts']
  * stores alone, which need nothing of the machine; and so it does with Chromium, which sees nothing of the stores.
  */
 const STORE_SUITES = [
-  'flows-side-by-side',
-  'housekeeping',
-  'linked-accounts',
-  'refusals',
-  'replicas',
-  'secrets',
-  'session-changed',
-  'sessions',
-  'switching',
-  'unlinking',
-].map((name) => `test/gateway/${name}.test.ts`)
+  'attacks/frequency',
+  'gateway/flows-side-by-side',
+  'gateway/housekeeping',
+  'gateway/linked-accounts',
+  'gateway/refusals',
+  'gateway/replicas',
+  'gateway/secrets',
+  'gateway/session-changed',
+  'gateway/sessions',
+  'gateway/switching',
+  'gateway/unlinking',
+].map((name) => `test/${name}.test.ts`)
 
 const common = { testTimeout: 60_000, hookTimeout: 60_000 }
 

@@ -12,7 +12,9 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from './http/connections.ts'
 import { createServer } from './http/routes.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
+import { createLimits } from './platform/limits.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
+import { createProvenTokens } from './platform/proven-tokens.ts'
 import { createStreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
@@ -49,7 +51,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const closing = new AbortController()
   // Each client that is told of changes adds a listener.
   setMaxListeners(0, closing.signal)
-  const runtime = { clock, logger, closing: closing.signal, streams: createStreamSlots() }
+  const runtime = createRuntime(config, stores, { clock, logger, closing: closing.signal })
   const atproto = await createAtproto(config, stores, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
   const { connectionLimits = CONNECTION_LIMITS } = options
@@ -68,6 +70,19 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (options.ephemeral === undefined) await ephemeral.close()
       if (options.database === undefined) await database.close()
     },
+  }
+}
+
+function createRuntime(
+  { rateLimits }: Config,
+  { ephemeral }: Stores,
+  process: Pick<Runtime, 'clock' | 'logger' | 'closing'>,
+): Runtime {
+  return {
+    ...process,
+    streams: createStreamSlots(),
+    limits: createLimits({ rateLimits, openCounter: ephemeral.counter, ...process }),
+    provenTokens: createProvenTokens(),
   }
 }
 

@@ -5,7 +5,9 @@ import type { Identities } from './atproto/identity.ts'
 import type { Profiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './platform/clock.ts'
+import type { Limits } from './platform/limits.ts'
 import type { Logger } from './platform/logger.ts'
+import type { ProvenTokens } from './platform/proven-tokens.ts'
 import type { StreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from './store/sealing/sealer.ts'
@@ -35,6 +37,8 @@ export type Runtime = {
   readonly closing: AbortSignal
   /** The places for event streams, which a process has a number of. */
   readonly streams: StreamSlots
+  readonly limits: Limits
+  readonly provenTokens: ProvenTokens
 }
 
 /** The parts of a running gateway, built once in app.ts. Each function names the parts that it uses. */

@@ -7,6 +7,7 @@ import {
 } from '@atproto/oauth-client-node'
 import { z } from 'zod'
 import { GatewayError } from '../platform/errors.ts'
+import type { Limit } from '../platform/limits.ts'
 import type { OAuthClients } from './client.ts'
 import { authMethodSchema, dpopJwkSchema, type Grant } from './grants/grant.ts'
 
@@ -50,17 +51,19 @@ export class AuthorizationRefused extends Error {
 /**
  * Pushes an authorization request (RFC 9126) to the account's authorization server.
  * @param input a handle, a DID, or the URL of a PDS or entryway
- * @throws GatewayError PDS_UNAVAILABLE
+ * @throws GatewayError PDS_UNAVAILABLE, RATE_LIMITED
  */
 export async function pushAuthorizationRequest(
-  clients: OAuthClients,
+  { clients, pushes }: { clients: OAuthClients; pushes: Pick<Limit, 'consume'> },
   { input, scope, prompt }: { input: string; scope: string; prompt: Prompt | null },
 ): Promise<{ authUrl: string; request: AuthorizationRequest }> {
   let request: AuthorizationRequest | undefined
   const client = clients.withStores({
     stateStore: {
       get: () => undefined,
-      set: (state, saved) => {
+      // The library stores the state when it knows the server and before it pushes anything.
+      set: async (state, saved) => {
+        await pushes.consume(clients.pushHost(saved.iss))
         request = { state, saved }
       },
       del: () => undefined,

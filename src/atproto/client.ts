@@ -34,6 +34,8 @@ export interface OAuthClients {
   readonly allowsHttp: boolean
   /** Whether the client authenticates itself with a private key. Confidential clients have longer grants. */
   readonly isConfidential: boolean
+  /** The host that authorization requests of an issuer are pushed to, whose metadata was read just now. */
+  pushHost(issuer: string): string
   /** A client with the given stores, and empty ones where none is given. Caches are shared by all clients. */
   withStores(stores: Partial<ClientStores>): NodeOAuthClient
 }
@@ -54,13 +56,14 @@ export async function createOAuthClients(config: Config, identityResolver: Ident
   const keys = await Promise.all(config.oauth.privateKeys.map((key) => JoseKey.fromImportable(JSON.stringify(key))))
   const keyset = keys.length === 0 ? undefined : new Keyset(keys)
   const clientMetadata = clientMetadataOf(config)
+  const metadata = cache<OAuthAuthorizationServerMetadata>()
   const shared = {
     clientMetadata,
     ...(keyset === undefined ? {} : { keyset }),
     identityResolver,
     fetch: createSafeFetch({ allowInsecure: config.oauth.allowInsecurePds }),
     allowHttp: config.oauth.allowInsecurePds,
-    authorizationServerMetadataCache: cache<OAuthAuthorizationServerMetadata>(),
+    authorizationServerMetadataCache: metadata,
     protectedResourceMetadataCache: cache<OAuthProtectedResourceMetadata | null>(),
     dpopNonceCache: cache<string>(),
   }
@@ -69,6 +72,11 @@ export async function createOAuthClients(config: Config, identityResolver: Ident
     jwks: keyset?.publicJwks ?? { keys: [] },
     allowsHttp: config.oauth.allowInsecurePds,
     isConfidential: keyset !== undefined,
+    pushHost(issuer) {
+      // A stranger's issuer may name the endpoint of somebody else, who would be flooded.
+      const endpoint = metadata.get(issuer)?.pushed_authorization_request_endpoint
+      return new URL(endpoint ?? issuer).host
+    },
     withStores: (stores) => new NodeOAuthClient({ ...shared, ...emptyStores, ...stores }),
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { hasErrorCode } from '../platform/errors.ts'
+import type { RateLimits } from '../platform/limits.ts'
 import { contradictions } from './contradictions.ts'
 import type * as field from './fields.ts'
 import { fields, type Values } from './settings.ts'
@@ -47,6 +48,8 @@ export type Config = Readonly<{
   auditDays: number
   /** Whether /graphql has GraphiQL and describes its schema: by introspection, and by suggestions in errors. */
   graphiql: boolean
+  /** How often a minute something may happen. Null: as often as anyone likes. */
+  rateLimits: RateLimits | null
   logLevel: field.LogLevel
 }>
 
@@ -123,6 +126,7 @@ function toConfig(v: Values): Config {
     developerTokenMaxDays: v.DEVELOPER_TOKEN_MAX_DAYS,
     auditDays: v.AUDIT_DAYS,
     graphiql: v.GRAPHIQL ?? publicUrl.startsWith('http:'),
+    rateLimits: v.RATE_LIMITS,
     logLevel: v.LOG_LEVEL,
   }
 }

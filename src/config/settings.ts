@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DEFAULT_RATE_LIMITS } from '../platform/limits.ts'
 import * as field from './fields.ts'
 
 /** The port of a gateway that is told none. */
@@ -33,6 +34,7 @@ export const fields = {
   DEVELOPER_TOKEN_MAX_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(365),
   AUDIT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
   GRAPHIQL: field.flag.optional(),
+  RATE_LIMITS: field.rateLimits.default(DEFAULT_RATE_LIMITS),
   LOG_LEVEL: field.logLevel.default('info'),
 }
 

@@ -1,7 +1,9 @@
 import { AuthorizationRefused, redeemAuthorizationResponse } from '../atproto/authorization.ts'
 import type { Grant } from '../atproto/grants/grant.ts'
 import { giveGrantBack } from '../atproto/grants/revoke.ts'
+import type { ClientInfo } from '../audit/audit.ts'
 import type { Gateway } from '../gateway.ts'
+import { addressKey } from '../platform/address.ts'
 import { requireAccount, requireSameClient, requireScopes, requireStarter } from './callback-checks.ts'
 import { issueExchangeToken } from './exchange-token.ts'
 import { FlowRefused } from './flow-refused.ts'
@@ -13,16 +15,17 @@ type Callback = {
   /** The authorization response as it stands in the query (RFC 6749 §4.1.2). */
   params: URLSearchParams
   clientCookie: string | null
-  userAgent: string | null
+  client: ClientInfo
 }
 
 /**
  * Takes the flow that an authorization response belongs to, and completes it.
  * @returns the URL to redirect to, with an exchange token or an `auth_error`
  * @throws GatewayError SERVICE_UNAVAILABLE while the ephemeral store cannot be reached; the flow is then still stored
+ * @throws GatewayError RATE_LIMITED after too many wrong callbacks and tokens from one address; the flow is then still stored
  */
-export async function completeFlow(gateway: Gateway, { params, clientCookie, userAgent }: Callback): Promise<string> {
-  const pending = await takePendingFlow(gateway, params.get('state') ?? '')
+export async function completeFlow(gateway: Gateway, { params, clientCookie, client }: Callback): Promise<string> {
+  const pending = await takeCountedFlow(gateway, { params, client })
   // Unknown, expired and already taken look the same.
   if (pending === null) return withOutcome(gateway.config.frontendUrl, { auth_error: 'expired' })
   let grant: Grant | undefined
@@ -32,7 +35,7 @@ export async function completeFlow(gateway: Gateway, { params, clientCookie, use
     grant = await redeemAuthorizationResponse(gateway.atproto.clients, { request: pending.request, params })
     requireAccount(pending, grant)
     requireScopes(pending, grant)
-    const { sessionId, isNewAccount } = await recordSession(gateway, { pending, grant, userAgent })
+    const { sessionId, isNewAccount } = await recordSession(gateway, { pending, grant, userAgent: client.userAgent })
     const { flow, binding } = pending
     const exchangeToken = await issueExchangeToken(gateway, { sessionId, flow, binding })
     const destination = isNewAccount ? welcomeOf(gateway, pending) : pending.returnTo
@@ -41,6 +44,19 @@ export async function completeFlow(gateway: Gateway, { params, clientCookie, use
     if (grant !== undefined) await giveGrantBack(gateway, grant)
     return refusal(gateway, pending, error)
   }
+}
+
+/** Takes the flow, and counts a callback that has none: each costs a look-up. */
+async function takeCountedFlow(
+  gateway: Gateway,
+  { params, client }: Pick<Callback, 'params' | 'client'>,
+): Promise<PendingFlow | null> {
+  const { failures } = gateway.runtime.limits
+  const address = addressKey(client.ip)
+  failures.requireBelow(address)
+  const pending = await takePendingFlow(gateway, params.get('state') ?? '')
+  if (pending === null) await failures.consume(address)
+  return pending
 }
 
 /** A newcomer may be shown a welcome page first. A client without cookies always gets its answer where it listens. */

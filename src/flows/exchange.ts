@@ -1,5 +1,6 @@
 import { audit, type ClientInfo } from '../audit/audit.ts'
 import type { Gateway } from '../gateway.ts'
+import { addressKey } from '../platform/address.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { presentedSession } from '../sessions/authenticate.ts'
 import type { SessionToken } from '../sessions/token.ts'
@@ -29,8 +30,21 @@ type Request = {
  * Trades an exchange token for the session that awaits it. Only now is the session's secret made, and only now does
  * what it replaces end: so no secret is stored before, and closing the tab half-way changes nothing.
  * @throws GatewayError EXCHANGE_TOKEN_INVALID; a client is not told which of the reasons it was
+ * @throws GatewayError RATE_LIMITED after too many of those from one address; the exchange token is then still good
  */
 export async function exchange(gateway: Gateway, request: Request): Promise<Exchanged> {
+  const { failures } = gateway.runtime.limits
+  const address = addressKey(request.client.ip)
+  failures.requireBelow(address)
+  try {
+    return await exchangeOnce(gateway, request)
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'EXCHANGE_TOKEN_INVALID') await failures.consume(address)
+    throw error
+  }
+}
+
+async function exchangeOnce(gateway: Gateway, request: Request): Promise<Exchanged> {
   const pending = await takeExchangeToken(gateway, request.exchangeToken)
   if (pending === null) throw invalidToken()
   try {

@@ -3,7 +3,8 @@ import { presentedSession } from '../sessions/authenticate.ts'
 import { LINKED_ORDER, linkedSessions } from '../sessions/group.ts'
 import type { FlowDefinition } from './flow-definition.ts'
 import { resolveReturnTo } from './return-to.ts'
-import type { FlowReturn } from './start.ts'
+import type { StartRequest } from './start.ts'
+import { countStart } from './start-limit.ts'
 
 /** What a person is asked before a sign-in that another page began. */
 export type StartQuestion = {
@@ -24,8 +25,9 @@ export type StartQuestion = {
 export async function questionBeforeStart<Request>(
   gateway: Gateway,
   definition: FlowDefinition<Request>,
-  { returnTo, binding, request, sessionCookie }: FlowReturn & { request: Request; sessionCookie: string | null },
+  { returnTo, binding, request, source, sessionCookie }: StartRequest<Request> & { sessionCookie: string | null },
 ): Promise<StartQuestion> {
+  await countStart(gateway.runtime, source)
   resolveReturnTo({ returnTo, config: gateway.config, binding })
   const { input, account } = await definition.start(gateway, request)
   const replaces = await accountsOf(gateway, sessionCookie)

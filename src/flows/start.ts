@@ -5,6 +5,7 @@ import type { ClientBinding } from './client-binding.ts'
 import type { FlowDefinition } from './flow-definition.ts'
 import { PENDING_FLOW_TTL, savePendingFlow } from './pending-flow.ts'
 import { resolveReturnTo } from './return-to.ts'
+import { countStart, type StartSource } from './start-limit.ts'
 
 /** Where to send the user, and until when that works. */
 export type StartedFlow = { authUrl: string; expiresAt: Date }
@@ -12,23 +13,29 @@ export type StartedFlow = { authUrl: string; expiresAt: Date }
 /** How a flow ends: where it returns to, and who may finish it. */
 export type FlowReturn = { returnTo: string | null; binding: ClientBinding }
 
+/** What to start, and where that was asked for. */
+export type StartRequest<Request> = FlowReturn & { request: Request; source: StartSource }
+
 /**
  * Starts a flow: pushes the authorization request and remembers the flow.
- * @throws GatewayError BAD_USER_INPUT, PDS_UNAVAILABLE, SERVICE_UNAVAILABLE, and what the kind of flow throws
+ * @throws GatewayError BAD_USER_INPUT, PDS_UNAVAILABLE, RATE_LIMITED, SERVICE_UNAVAILABLE, and what the kind of flow throws
  */
 export async function startFlow<Request>(
   gateway: Gateway,
   definition: FlowDefinition<Request>,
-  { returnTo, binding, request }: FlowReturn & { request: Request },
+  { returnTo, binding, request, source }: StartRequest<Request>,
 ): Promise<StartedFlow> {
   const { kind, prompt } = definition
-  // First, before anything is looked up for a flow that could not return.
+  await countStart(gateway.runtime, source)
+  // Before anything is looked up for a flow that could not return.
   const absoluteReturnTo = resolveReturnTo({ returnTo, config: gateway.config, binding })
   const { input, scopes, account, purpose } = await definition.start(gateway, request)
   // An outage is noticed before the account's authorization server is asked.
   await gateway.stores.ephemeral.ping()
   const expiresAt = new Date(gateway.runtime.clock() + PENDING_FLOW_TTL)
-  const pushed = await pushAuthorizationRequest(gateway.atproto.clients, { input, scope: formatScope(scopes), prompt })
+  const { pushes } = gateway.runtime.limits
+  const asked = { input, scope: formatScope(scopes), prompt }
+  const pushed = await pushAuthorizationRequest({ clients: gateway.atproto.clients, pushes }, asked)
   const pending = { kind, purpose, binding, returnTo: absoluteReturnTo, account, scopes, request: pushed.request }
   await savePendingFlow(gateway, pending)
   return { authUrl: pushed.authUrl, expiresAt }

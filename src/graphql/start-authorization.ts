@@ -3,6 +3,7 @@ import { addAccount } from '../flows/kinds/add-account.ts'
 import { developerToken } from '../flows/kinds/developer-token.ts'
 import { scopeUpgrade } from '../flows/kinds/scope-upgrade.ts'
 import { type FlowReturn, type StartedFlow, startFlow } from '../flows/start.ts'
+import type { StartSource } from '../flows/start-limit.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
@@ -40,7 +41,8 @@ builder.mutationField('startAddAccount', (t) =>
     resolve: async (_root, { input }, context) => {
       const viewer = await actingViewer(context)
       const request = { viewer, handle: input.handle }
-      return startFlow(context.gateway, addAccount, { request, ...returnOfSession(context, viewer, input) })
+      const source = sourceOf(context, viewer)
+      return startFlow(context.gateway, addAccount, { request, source, ...returnOfSession(context, viewer, input) })
     },
   }),
 )
@@ -67,7 +69,8 @@ builder.mutationField('startScopeUpgrade', (t) =>
     resolve: async (_root, { input }, context) => {
       const viewer = await actingViewer(context)
       const request = { viewer, scopes: input.scopes }
-      return startFlow(context.gateway, scopeUpgrade, { request, ...returnOfSession(context, viewer, input) })
+      const source = sourceOf(context, viewer)
+      return startFlow(context.gateway, scopeUpgrade, { request, source, ...returnOfSession(context, viewer, input) })
     },
   }),
 )
@@ -97,10 +100,15 @@ builder.mutationField('startDeveloperToken', (t) =>
       const { name = null, expiresInDays = null, returnTo = null, exchangeChallenge = null } = input
       const binding = bindingOf(context, viewer, exchangeChallenge)
       const request = { viewer, name, expiresInDays }
-      return startFlow(context.gateway, developerToken, { request, returnTo, binding })
+      const source = sourceOf(context, viewer)
+      return startFlow(context.gateway, developerToken, { request, returnTo, binding, source })
     },
   }),
 )
+
+function sourceOf({ clientRequest }: Context, { session }: Viewer): StartSource {
+  return { ip: clientRequest.client.ip, sessionId: session.id }
+}
 
 type ReturnInput = { returnTo?: string | null | undefined; exchangeChallenge?: string | null | undefined }
 

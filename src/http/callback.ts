@@ -12,7 +12,7 @@ export function callbackHandler(gateway: Gateway, cookies: Cookies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { clientCookie, client } = clientRequest(request, cookies)
     const params = new URL(request.url, gateway.config.publicUrl).searchParams
-    const destination = await completeFlow(gateway, { params, clientCookie, userAgent: client.userAgent })
+    const destination = await completeFlow(gateway, { params, clientCookie, client })
     return noStore(reply).redirect(destination, 303)
   }
 }

@@ -51,7 +51,12 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
 
   await server.register(cookiePlugin)
   await server.register(helmet, pagePolicy(config))
-  await server.register(cors, { origin: [...config.allowedOrigins], credentials: true, methods: ['GET', 'POST'] })
+  await server.register(cors, {
+    origin: [...config.allowedOrigins],
+    credentials: true,
+    methods: ['GET', 'POST'],
+    exposedHeaders: ['retry-after'],
+  })
 
   const cookies = createCookies(config)
   const requireAllowedOrigin = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)

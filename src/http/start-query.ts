@@ -4,6 +4,7 @@ import { bindToChallenge, bindToCookie, type ClientBinding, newClientCookie } fr
 import { createAccount } from '../flows/kinds/create-account.ts'
 import { login } from '../flows/kinds/login.ts'
 import { type StartedFlow, startFlow } from '../flows/start.ts'
+import type { StartSource } from '../flows/start-limit.ts'
 import { questionBeforeStart, type StartQuestion } from '../flows/start-question.ts'
 import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
@@ -24,31 +25,39 @@ const startQuery = z.object({
 type StartQuery = z.output<typeof startQuery>
 
 /** What a request to `/auth/start` asks for, and which browser it comes from. */
-export type Start = { query: StartQuery; binding: ClientBinding; clientCookie: string; sessionCookie: string | null }
+export type Start = {
+  query: StartQuery
+  binding: ClientBinding
+  clientCookie: string
+  sessionCookie: string | null
+  source: StartSource
+}
 
 /** @throws GatewayError BAD_USER_INPUT */
 export function readStart(request: FastifyRequest, cookies: Cookies): Start {
   const query = startQuery.safeParse(request.query)
   if (!query.success) throw new GatewayError('BAD_USER_INPUT', 'Give each parameter once.')
-  const { clientCookie: known, sessionCookie } = clientRequest(request, cookies)
+  const { clientCookie: known, sessionCookie, client } = clientRequest(request, cookies)
   const clientCookie = known ?? newClientCookie()
   const { exchange_challenge: challenge } = query.data
   const binding = challenge === undefined ? bindToCookie(clientCookie) : bindToChallenge(challenge)
-  return { query: query.data, binding, clientCookie, sessionCookie }
+  // A session that is signed in already does not begin this: its cookie may be anybody's.
+  const source = { ip: client.ip, sessionId: null }
+  return { query: query.data, binding, clientCookie, sessionCookie, source }
 }
 
 /** Starts the kind of flow that the query names. */
-export function begin(gateway: Gateway, { query, binding }: Start): Promise<StartedFlow> {
-  const flowReturn = { returnTo: query.return_to ?? null, binding }
+export function begin(gateway: Gateway, { query, binding, source }: Start): Promise<StartedFlow> {
+  const context = { returnTo: query.return_to ?? null, binding, source }
   const request = requestOf(query)
   return 'account' in request
-    ? startFlow(gateway, login, { ...flowReturn, request })
-    : startFlow(gateway, createAccount, { ...flowReturn, request })
+    ? startFlow(gateway, login, { ...context, request })
+    : startFlow(gateway, createAccount, { ...context, request })
 }
 
 /** Checks what `begin` checks, and returns what to ask the person before it. */
-export function questionOf(gateway: Gateway, { query, binding, sessionCookie }: Start): Promise<StartQuestion> {
-  const context = { returnTo: query.return_to ?? null, binding, sessionCookie }
+export function questionOf(gateway: Gateway, { query, binding, source, sessionCookie }: Start): Promise<StartQuestion> {
+  const context = { returnTo: query.return_to ?? null, binding, source, sessionCookie }
   const request = requestOf(query)
   return 'account' in request
     ? questionBeforeStart(gateway, login, { ...context, request })

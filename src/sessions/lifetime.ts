@@ -11,7 +11,7 @@ export function sessionExpiry(now: number, { days, grantExpiresAt }: { days: num
 
 /** How long a browser keeps the session cookie, in seconds: as long as the session can slide. */
 export function cookieMaxAge(
-  { config, runtime }: Pick<Gateway, 'config' | 'runtime'>,
+  { config, runtime }: { config: Gateway['config']; runtime: Pick<Gateway['runtime'], 'clock'> },
   { grant }: { grant: { expiresAt: Date } },
 ): number {
   // The grant of a confidential client is renewed as it is used, and the session slides with it.

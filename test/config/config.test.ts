@@ -155,6 +155,32 @@ describe('loadConfig', () => {
   })
 })
 
+describe('RATE_LIMITS', () => {
+  const of = (text: string) => loadConfig({ RATE_LIMITS: text }).rateLimits
+
+  it('replaces single defaults, or switches all limits off', () => {
+    expect(loadConfig({}).rateLimits).toEqual({ starts: 60, failures: 100, sessionStarts: 30, pushes: 300 })
+    expect(of('starts=120, pushes=1000')).toEqual({ starts: 120, failures: 100, sessionStarts: 30, pushes: 1000 })
+    expect(of('off')).toBeNull()
+  })
+
+  it.each([
+    'on',
+    '60',
+    'starts',
+    'starts=0',
+    'starts=-1',
+    'starts=1e9',
+    'start=60',
+    'starts=60;failures=1',
+    'toString=1',
+  ])('refuses %s, and says what it may be', (text) => {
+    expect(problemsOf({ RATE_LIMITS: text })).toEqual([
+      'RATE_LIMITS: must be off, or pairs such as starts=60 with one of starts, failures, sessionStarts, pushes',
+    ])
+  })
+})
+
 it('docs/configuration.md explains every setting', async () => {
   const text = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
   const explained = [...text.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => String(name))

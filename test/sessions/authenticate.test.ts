@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newId, newSecret } from '../../src/platform/random.ts'
 import { authenticate } from '../../src/sessions/authenticate.ts'
 import { formatSessionToken, hashSecret } from '../../src/sessions/token.ts'
-import { aSession, type BuiltSession, didOf } from '../support/builders.ts'
+import { aSession, type BuiltSession, CLIENT, didOf } from '../support/builders.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
 const SECOND = 1000
@@ -18,8 +18,10 @@ describe('authenticate', () => {
     built = await aSession({ db: gateway.stores.db, now: gateway.clock() })
   })
 
-  const byCookie = (sessionCookie: string) => authenticate(gateway, { sessionCookie, authorization: null })
-  const byHeader = (authorization: string) => authenticate(gateway, { sessionCookie: null, authorization })
+  const byCookie = (sessionCookie: string) =>
+    authenticate(gateway, { sessionCookie, authorization: null, client: CLIENT })
+  const byHeader = (authorization: string) =>
+    authenticate(gateway, { sessionCookie: null, authorization, client: CLIENT })
   const change = (data: object) => gateway.stores.db.session.update({ where: { id: built.session.id }, data })
 
   it('finds the session of a cookie, with its account and what is said of its grant', async () => {
@@ -53,14 +55,14 @@ describe('authenticate', () => {
   it('goes by the cookie alone where there is one', async () => {
     const other = await aSession({ db: gateway.stores.db }, { handle: 'bob.test' })
     const authorization = `Bearer ${other.token}`
-    expect(await authenticate(gateway, { sessionCookie: built.token, authorization })).toMatchObject({
+    expect(await authenticate(gateway, { sessionCookie: built.token, authorization, client: CLIENT })).toMatchObject({
       session: { id: built.session.id },
     })
-    expect(await authenticate(gateway, { sessionCookie: 'nothing', authorization })).toBeNull()
+    expect(await authenticate(gateway, { sessionCookie: 'nothing', authorization, client: CLIENT })).toBeNull()
   })
 
   it('finds nobody without a token, with one of another form, of another session, or with another secret', async () => {
-    expect(await authenticate(gateway, { sessionCookie: null, authorization: null })).toBeNull()
+    expect(await authenticate(gateway, { sessionCookie: null, authorization: null, client: CLIENT })).toBeNull()
     expect(await byCookie('nothing')).toBeNull()
     const [id = '', secret = ''] = built.token.split('.')
     expect(await byCookie(`${newId()}.${secret}`)).toBeNull()

@@ -1,8 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { type Environment, loadConfig } from '../../src/config/config.ts'
-import { createLogger } from '../../src/platform/logger.ts'
-import { createStreamSlots } from '../../src/platform/stream-slots.ts'
 import { cookieMaxAge, sessionExpiry } from '../../src/sessions/lifetime.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -17,12 +15,7 @@ it('a session ends after its days, but never after its grant', () => {
 
 /** In days. */
 function maxAge(environment: Environment, grantDays: number): number {
-  const runtime = {
-    clock: () => NOW,
-    logger: createLogger({ level: 'silent' }),
-    closing: new AbortController().signal,
-    streams: createStreamSlots(),
-  }
+  const runtime = { clock: () => NOW }
   const grant = { expiresAt: new Date(NOW + grantDays * DAY) }
   return cookieMaxAge({ config: loadConfig(environment), runtime }, { grant }) / (24 * 60 * 60)
 }

@@ -1,7 +1,7 @@
 import type { Grant } from '../../src/atproto/grants/grant.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { newId, newSecret } from '../../src/platform/random.ts'
-import { authenticate } from '../../src/sessions/authenticate.ts'
+import { presentedSession } from '../../src/sessions/authenticate.ts'
 import { formatSessionToken, hashSecret } from '../../src/sessions/token.ts'
 import type { Viewer } from '../../src/sessions/viewer.ts'
 import type { Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
@@ -105,9 +105,9 @@ export function aGrant(
 
 /** Who presents this session token as a cookie. */
 export async function viewerOf(gateway: Stores, token: string): Promise<Viewer> {
-  const viewer = await authenticate(gateway, { sessionCookie: token, authorization: null })
-  if (viewer === null) throw new Error('the session token authenticates nobody')
-  return viewer
+  const presented = await presentedSession(gateway, token)
+  if (presented === null) throw new Error('the session token authenticates nobody')
+  return { ...presented, via: 'cookie' }
 }
 
 /** A client, as the audit trail names it. */

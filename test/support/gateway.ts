@@ -72,6 +72,8 @@ function sandboxEnvironment(port: number): Record<string, string> {
     PLC_DIRECTORY_URL: inject('plcUrl'),
     HANDLE_RESOLVER_URL: inject('pdsUrl'),
     OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email',
+    // Tests of the limits set them.
+    RATE_LIMITS: 'off',
     LOG_LEVEL: 'trace',
   }
 }

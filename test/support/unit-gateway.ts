@@ -4,7 +4,9 @@ import { createIdentities } from '../../src/atproto/identity.ts'
 import { createProfiles } from '../../src/atproto/profile.ts'
 import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
+import { createLimits } from '../../src/platform/limits.ts'
 import { createLogger } from '../../src/platform/logger.ts'
+import { createProvenTokens } from '../../src/platform/proven-tokens.ts'
 import { createStreamSlots } from '../../src/platform/stream-slots.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
 import { createSealer } from '../../src/store/sealing/sealer.ts'
@@ -43,7 +45,7 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
       return store.publish(channel, message)
     },
   }
-  const config = loadConfig(env)
+  const config = loadConfig({ RATE_LIMITS: 'off', ...env })
   const sealer = createSealer([{ id: 'k1', secret: new Uint8Array(32) }])
   const identities = createIdentities(config)
   const clients = await createOAuthClients(config, identities.resolver)
@@ -63,7 +65,14 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
         close: async () => undefined,
       },
     },
-    runtime: { clock, logger, closing: closing.signal, streams: createStreamSlots() },
+    runtime: {
+      clock,
+      logger,
+      closing: closing.signal,
+      streams: createStreamSlots(),
+      limits: createLimits({ rateLimits: config.rateLimits, openCounter: ephemeral.counter, clock, logger }),
+      provenTokens: createProvenTokens(),
+    },
     clock,
     logLines,
     revoked,

@@ -4,6 +4,8 @@ import type { Clock } from '../../platform/clock.ts'
 import { serviceUnavailable } from '../../platform/errors.ts'
 import { BoundedEntries, OutOfSpace } from './bounded-entries.ts'
 import type { EphemeralStore } from './ephemeral-store.ts'
+import { InProcessLimiter } from './in-process-limiter.ts'
+import { limiterCounter } from './limiter-counter.ts'
 
 /** The ephemeral store of a single process. Nothing outlives the process. */
 export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStore {
@@ -53,6 +55,8 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
       channels.on(channel, listener)
       return async () => void channels.off(channel, listener)
     },
+
+    counter: (options) => limiterCounter(new InProcessLimiter(options, clock)),
 
     async ping() {
       if (entries.isNearlyFull) throw serviceUnavailable('ephemeral store', new OutOfSpace('hardly any space is left'))

@@ -3,7 +3,9 @@ import type { Redis } from 'ioredis'
 import { SECOND } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { EphemeralStore, LockOptions } from './ephemeral-store.ts'
+import { limiterCounter } from './limiter-counter.ts'
 import { connectRedis, translateOutage } from './redis-connection.ts'
+import { createRedisLimiter } from './redis-limiter.ts'
 import { RedisLock } from './redis-lock.ts'
 
 type Options = {
@@ -67,6 +69,8 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
         if (channels.listenerCount(name) === 0) await translateOutage(() => subscriptions.unsubscribe(name))
       }
     },
+
+    counter: (options) => limiterCounter(createRedisLimiter(commands, options)),
 
     async ping() {
       await translateOutage(() => commands.ping())

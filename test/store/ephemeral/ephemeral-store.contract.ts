@@ -86,6 +86,44 @@ export function ephemeralStoreContract(open: () => Promise<Harness>): void {
     })
   })
 
+  describe('counters', () => {
+    const COUNTER = { points: 3, windowMs: 60_000 }
+    const open = () => {
+      const options = { ...COUNTER, name: newKey() }
+      return [store.counter(options), other.counter(options)] as const
+    }
+
+    it('count each key, and say how long it is too much', async () => {
+      const [counter] = open()
+      for (let times = 0; times < 3; times++) expect(await counter.consume('one')).toBe(0)
+      expect(await counter.consume('one')).toBeGreaterThan(59_000)
+      expect(await counter.consume('one')).toBeLessThanOrEqual(60_000)
+      expect(await counter.consume('other')).toBe(0)
+    })
+
+    it('do not take each other’s keys', async () => {
+      const [counter] = open()
+      await Promise.all([1, 2, 3, 4].map(() => counter.consume('one')))
+      const [another] = open()
+      expect(await another.consume('one')).toBe(0)
+    })
+
+    it('count what comes at the same instant', async () => {
+      const [counter] = open()
+      const waits = await Promise.all(Array.from({ length: 20 }, () => counter.consume('one')))
+      expect(waits.filter((wait) => wait === 0)).toHaveLength(3)
+    })
+
+    it('begin anew when the window has ended, which further counts do not put off', async () => {
+      const [counter] = open()
+      for (let times = 0; times < 4; times++) await counter.consume('one')
+      await harness.advance(59_000)
+      expect(await counter.consume('one')).toBeGreaterThan(0)
+      await harness.advance(1001)
+      expect(await counter.consume('one')).toBe(0)
+    })
+  })
+
   describe('locks', () => {
     it('let one in at a time, whichever client asks', async () => {
       const key = newKey()

@@ -58,6 +58,17 @@ describe('the in-process store', () => {
       expect(await store.take('exchange')).toBe('mine')
     })
 
+    it('counts in a space of its own, which is bounded', async () => {
+      const { store } = open()
+      await flood(store)
+      const counter = store.counter({ name: 'starts', points: 1, windowMs: 60_000 })
+      expect(await counter.consume('first')).toBe(0)
+      for (let index = 0; index < 50_000; index++) await counter.consume(`key-${index}`)
+      expect(await counter.consume('key-49999')).toBeGreaterThan(0)
+      // Forgotten, to the advantage of its owner.
+      expect(await counter.consume('first')).toBe(0)
+    })
+
     it('takes new entries when the others have expired, and counts one that is replaced once', async () => {
       const { clock, store } = open()
       await flood(store, { ttlMs: 5000 })

@@ -113,6 +113,37 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     await expect.poll(() => hears(store, heard), { timeout: 10_000 }).toContain('message')
   })
 
+  it('counts for all replicas, and each by itself while Redis is away', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    const { store, client, keyPrefix } = await open(onTestFinished, url)
+    const other = await createRedisStore({ url: REDIS_URL, keyPrefix, logger: pino({ level: 'silent' }) })
+    onTestFinished(() => other.close())
+    const options = { name: 'starts', points: 3, windowMs: 60_000 }
+    const [counter, replica] = [store.counter(options), other.counter(options)]
+    for (const each of [counter, replica, replica]) expect(await each.consume('key')).toBe(0)
+    expect(await counter.consume('key')).toBeGreaterThan(0)
+    expect(await client.pttl(`${keyPrefix}limit:starts:key`)).toBeGreaterThan(50_000)
+
+    proxy.cut()
+    for (let times = 0; times < 3; times++) expect(await counter.consume('key')).toBe(0)
+    expect(await counter.consume('key')).toBeGreaterThan(0)
+    expect(await counter.consume('other')).toBe(0)
+
+    proxy.restore()
+    await expect.poll(() => store.ping().then(() => 'there', String), { timeout: 5000 }).toBe('there')
+    await client.del(`${keyPrefix}limit:starts:key`)
+    expect(await counter.consume('key')).toBe(0)
+  })
+
+  it('counts by itself while Redis says nothing', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    const { store } = await open(onTestFinished, url)
+    const counter = store.counter({ name: 'starts', points: 1, windowMs: 60_000 })
+    proxy.stall()
+    expect(await counter.consume('key')).toBe(0)
+    expect(await counter.consume('key')).toBeGreaterThan(0)
+  })
+
   it('starts all the same, and works once Redis is there', async ({ expect, onTestFinished }) => {
     const { proxy, url } = await openProxy(onTestFinished)
     proxy.cut()

@@ -1,0 +1,21 @@
+import type { Gateway } from '../gateway.ts'
+import { addressKey } from '../platform/address.ts'
+
+/** Where a start comes from. */
+export type StartSource = {
+  ip: string | null
+  /** The session from which it is begun, if any. */
+  sessionId: string | null
+}
+
+/**
+ * Counts a start, before anything is looked up for it: each asks servers of the caller's choice.
+ * @throws GatewayError RATE_LIMITED
+ */
+export async function countStart(
+  { limits }: Pick<Gateway['runtime'], 'limits'>,
+  { ip, sessionId }: StartSource,
+): Promise<void> {
+  await limits.starts.consume(addressKey(ip))
+  if (sessionId !== null) await limits.sessionStarts.consume(sessionId)
+}

@@ -50,6 +50,8 @@ export type Config = Readonly<{
   graphiql: boolean
   /** How often a minute something may happen. Null: as often as anyone likes. */
   rateLimits: RateLimits | null
+  /** In milliseconds. Above it, requests are refused. Null: never. */
+  maxEventLoopDelay: number | null
   logLevel: field.LogLevel
 }>
 
@@ -127,6 +129,7 @@ function toConfig(v: Values): Config {
     auditDays: v.AUDIT_DAYS,
     graphiql: v.GRAPHIQL ?? publicUrl.startsWith('http:'),
     rateLimits: v.RATE_LIMITS,
+    maxEventLoopDelay: v.MAX_EVENT_LOOP_DELAY,
     logLevel: v.LOG_LEVEL,
   }
 }

@@ -25,15 +25,29 @@ export const logLevel = z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'deb
   error: (issue) => `must be one of ${(issue as { values?: string[] }).values?.join(', ')}`,
 })
 
+type Bounds = { min: number; max: number }
+
 /** A whole number within the given bounds, inclusive. */
-export function wholeNumber({ min, max }: { min: number; max: number }): z.ZodType<number, string> {
+export function wholeNumber(bounds: Bounds): z.ZodType<number, string> {
+  return z
+    .string()
+    .refine((text) => isWholeNumber(text, bounds), `must be a whole number from ${bounds.min} to ${bounds.max}`)
+    .transform(Number)
+}
+
+/** `off` as null, or a whole number within the given bounds, inclusive. */
+export function wholeNumberOrOff(bounds: Bounds): z.ZodType<number | null, string> {
   return z
     .string()
     .refine(
-      (text) => /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max,
-      `must be a whole number from ${min} to ${max}`,
+      (text) => text === 'off' || isWholeNumber(text, bounds),
+      `must be off, or a whole number from ${bounds.min} to ${bounds.max}`,
     )
-    .transform(Number)
+    .transform((text) => (text === 'off' ? null : Number(text)))
+}
+
+function isWholeNumber(text: string, { min, max }: Bounds): boolean {
+  return /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max
 }
 
 /** An http(s) origin such as `https://app.example`, without a path. Returned without a trailing slash. */

@@ -35,6 +35,7 @@ export const fields = {
   AUDIT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
   GRAPHIQL: field.flag.optional(),
   RATE_LIMITS: field.rateLimits.default(DEFAULT_RATE_LIMITS),
+  MAX_EVENT_LOOP_DELAY: field.wholeNumberOrOff({ min: 1, max: 60_000 }).default(200),
   LOG_LEVEL: field.logLevel.default('info'),
 }
 

@@ -11,6 +11,7 @@ import { createCookies } from './cookies.ts'
 import { graphiqlRoute } from './graphiql.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
 import { refuseSecondHost } from './host.ts'
+import { shedLoad } from './load-shedding.ts'
 import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
@@ -57,6 +58,7 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
     methods: ['GET', 'POST'],
     exposedHeaders: ['retry-after'],
   })
+  await shedLoad(server, config.maxEventLoopDelay)
 
   const cookies = createCookies(config)
   const requireAllowedOrigin = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)

@@ -74,6 +74,7 @@ function sandboxEnvironment(port: number): Record<string, string> {
     OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email',
     // Tests of the limits set them.
     RATE_LIMITS: 'off',
+    MAX_EVENT_LOOP_DELAY: 'off',
     LOG_LEVEL: 'trace',
   }
 }

@@ -7,7 +7,6 @@ import {
 } from '@atproto/oauth-client-node'
 import { z } from 'zod'
 import { GatewayError } from '../platform/errors.ts'
-import type { Limit } from '../platform/limits.ts'
 import type { OAuthClients } from './client.ts'
 import { authMethodSchema, dpopJwkSchema, type Grant } from './grants/grant.ts'
 
@@ -48,14 +47,22 @@ export class AuthorizationRefused extends Error {
   }
 }
 
+type PushRequest = {
+  input: string
+  scope: string
+  prompt: Prompt | null
+  beforePush(host: string): Promise<void>
+}
+
 /**
  * Pushes an authorization request (RFC 9126) to the account's authorization server.
  * @param input a handle, a DID, or the URL of a PDS or entryway
- * @throws GatewayError PDS_UNAVAILABLE, RATE_LIMITED
+ * @param beforePush is told the host that the request is pushed to, and may refuse
+ * @throws GatewayError PDS_UNAVAILABLE
  */
 export async function pushAuthorizationRequest(
-  { clients, pushes }: { clients: OAuthClients; pushes: Pick<Limit, 'consume'> },
-  { input, scope, prompt }: { input: string; scope: string; prompt: Prompt | null },
+  clients: OAuthClients,
+  { input, scope, prompt, beforePush }: PushRequest,
 ): Promise<{ authUrl: string; request: AuthorizationRequest }> {
   let request: AuthorizationRequest | undefined
   const client = clients.withStores({
@@ -63,7 +70,7 @@ export async function pushAuthorizationRequest(
       get: () => undefined,
       // The library stores the state when it knows the server and before it pushes anything.
       set: async (state, saved) => {
-        await pushes.consume(clients.pushHost(saved.iss))
+        await beforePush(clients.pushHost(saved.iss))
         request = { state, saved }
       },
       del: () => undefined,

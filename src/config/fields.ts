@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { DEFAULT_RATE_LIMITS, type LimitName, type RateLimits } from '../platform/limits.ts'
+import { DEFAULT_RATE_LIMITS, type RateLimits } from '../platform/limits.ts'
 
 /** One key that seals what is stored: `id` goes into the sealed text's `kid`, `secret` is 32 bytes. */
 export type EncryptionKey = { id: string; secret: Uint8Array }
@@ -129,12 +129,12 @@ export const encryptionKeys = z.string().transform((text, context) => {
   return keys
 })
 
-const LIMIT_NAMES = Object.keys(DEFAULT_RATE_LIMITS) as LimitName[]
+const LIMIT_NAMES = Object.keys(DEFAULT_RATE_LIMITS) as (keyof RateLimits)[]
 
 /** `off` as null, or the numbers that replace defaults: `starts=120,pushes=1000`. */
 export const rateLimits = z.string().transform((text, context): RateLimits | null => {
   if (text === 'off') return null
-  const given: Partial<Record<LimitName, number>> = {}
+  const given: Partial<Record<keyof RateLimits, number>> = {}
   for (const pair of text.split(',').map((part) => part.trim())) {
     const [, word, number] = /^(\w+)=([1-9]\d{0,8})$/.exec(pair) ?? []
     const name = LIMIT_NAMES.find((known) => known === word)

@@ -19,3 +19,17 @@ export async function countStart(
   await limits.starts.consume(addressKey(ip))
   if (sessionId !== null) await limits.sessionStarts.consume(sessionId)
 }
+
+/**
+ * Counts an authorization request before it is pushed to `host`. Those that one address repeats have a part of what the
+ * server takes, so that a few addresses cannot keep everyone else from signing in there.
+ * @throws GatewayError RATE_LIMITED
+ */
+export async function countPush(
+  { limits }: Pick<Gateway['runtime'], 'limits'>,
+  { host, ip }: { host: string; ip: string | null },
+): Promise<void> {
+  const isRepeated = !(await limits.firstPushes.tryConsume(`${addressKey(ip)} ${host}`))
+  if (isRepeated) await limits.repeatedPushes.consume(host)
+  await limits.pushes.consume(host)
+}

@@ -5,7 +5,7 @@ import type { ClientBinding } from './client-binding.ts'
 import type { FlowDefinition } from './flow-definition.ts'
 import { PENDING_FLOW_TTL, savePendingFlow } from './pending-flow.ts'
 import { resolveReturnTo } from './return-to.ts'
-import { countStart, type StartSource } from './start-limit.ts'
+import { countPush, countStart, type StartSource } from './start-limit.ts'
 
 /** Where to send the user, and until when that works. */
 export type StartedFlow = { authUrl: string; expiresAt: Date }
@@ -33,9 +33,12 @@ export async function startFlow<Request>(
   // An outage is noticed before the account's authorization server is asked.
   await gateway.stores.ephemeral.ping()
   const expiresAt = new Date(gateway.runtime.clock() + PENDING_FLOW_TTL)
-  const { pushes } = gateway.runtime.limits
-  const asked = { input, scope: formatScope(scopes), prompt }
-  const pushed = await pushAuthorizationRequest({ clients: gateway.atproto.clients, pushes }, asked)
+  const pushed = await pushAuthorizationRequest(gateway.atproto.clients, {
+    input,
+    scope: formatScope(scopes),
+    prompt,
+    beforePush: (host) => countPush(gateway.runtime, { host, ip: source.ip }),
+  })
   const pending = { kind, purpose, binding, returnTo: absoluteReturnTo, account, scopes, request: pushed.request }
   await savePendingFlow(gateway, pending)
   return { authUrl: pushed.authUrl, expiresAt }

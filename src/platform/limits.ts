@@ -15,15 +15,29 @@ export const DEFAULT_RATE_LIMITS = {
   pushes: 300,
 }
 
-export type LimitName = keyof typeof DEFAULT_RATE_LIMITS
-export type RateLimits = Readonly<Record<LimitName, number>>
+/** The limits that can be set. */
+export type RateLimits = Readonly<Record<keyof typeof DEFAULT_RATE_LIMITS, number>>
+
+/**
+ * Numbers that follow from others. Without them a handful of addresses could use up the pushes to a large server, and
+ * nobody could sign in there: so those that an address repeats have half of them, and the other half is for the first ones.
+ */
+function withDerived(rateLimits: RateLimits) {
+  return { ...rateLimits, firstPushes: 2, repeatedPushes: Math.ceil(rateLimits.pushes / 2) }
+}
+
+export type LimitName = keyof ReturnType<typeof withDerived>
+
+const TOO_MANY_PUSHES = 'Too many sign-ins were started at the server of this account.'
 
 /** What the client is told. The seconds until it may try again follow. */
 const MESSAGES: Readonly<Record<LimitName, string>> = {
   starts: 'Too many sign-ins were started from this address.',
   failures: 'Too many tokens that are not valid came from this address.',
   sessionStarts: 'Too many authorizations were started from this session.',
-  pushes: 'Too many sign-ins were started at the server of this account.',
+  pushes: TOO_MANY_PUSHES,
+  firstPushes: TOO_MANY_PUSHES,
+  repeatedPushes: TOO_MANY_PUSHES,
 }
 
 /** Counts per key, in windows that begin with the first count. */
@@ -44,6 +58,8 @@ export interface Limit {
    * @throws GatewayError RATE_LIMITED if that is one too many
    */
   consume(key: string): Promise<void>
+  /** Counts one. Returns whether it was not too many. */
+  tryConsume(key: string): Promise<boolean>
   /**
    * Counts nothing and asks no store: by what this process remembers of keys that went past the limit.
    * @throws GatewayError RATE_LIMITED
@@ -62,15 +78,19 @@ type Parts = {
 }
 
 export function createLimits({ rateLimits, ...parts }: Parts): Limits {
-  const names = Object.keys(DEFAULT_RATE_LIMITS) as LimitName[]
-  const limits = names.map((name) => [
+  const numbers = Object.entries(withDerived(rateLimits ?? DEFAULT_RATE_LIMITS)) as [LimitName, number][]
+  const limits = numbers.map(([name, points]) => [
     name,
-    rateLimits === null ? UNLIMITED : createLimit(name, rateLimits[name], parts),
+    rateLimits === null ? UNLIMITED : createLimit(name, points, parts),
   ])
   return Object.fromEntries(limits) as Limits
 }
 
-const UNLIMITED: Limit = { consume: async () => undefined, requireBelow: () => undefined }
+const UNLIMITED: Limit = {
+  consume: async () => undefined,
+  tryConsume: async () => true,
+  requireBelow: () => undefined,
+}
 
 /** How many keys past the limit are remembered. Those that are forgotten are counted by the store all the same. */
 const MAX_REFUSED = 10_000
@@ -84,22 +104,26 @@ function createLimit(
   // Until when a key is refused, so that a flood does not reach the store.
   const refused = new LRUCache<string, number>({ max: MAX_REFUSED })
 
-  function requireBelow(key: string): void {
-    const waitMs = (refused.get(key) ?? 0) - clock()
+  const refusedFor = (key: string) => Math.max((refused.get(key) ?? 0) - clock(), 0)
+
+  /** Counts one. Returns the milliseconds to wait if that was one too many, else 0. */
+  async function count(key: string): Promise<number> {
+    const known = refusedFor(key)
+    if (known > 0) return known
+    const waitMs = await counter.consume(key)
+    if (waitMs > 0) refused.set(key, clock() + waitMs)
+    if (waitMs > 0) logger.info({ limit: name, key, waitMs }, 'rate limit reached')
+    return waitMs
+  }
+
+  function requireNoWait(waitMs: number): void {
     if (waitMs > 0) throw rateLimited(name, waitMs)
   }
 
   return {
-    requireBelow,
-
-    async consume(key) {
-      requireBelow(key)
-      const waitMs = await counter.consume(key)
-      if (waitMs <= 0) return
-      refused.set(key, clock() + waitMs)
-      logger.info({ limit: name, key, waitMs }, 'rate limit reached')
-      throw rateLimited(name, waitMs)
-    },
+    consume: async (key) => requireNoWait(await count(key)),
+    tryConsume: async (key) => (await count(key)) === 0,
+    requireBelow: (key) => requireNoWait(refusedFor(key)),
   }
 }
 

@@ -3,7 +3,6 @@ import { expect, it } from 'vitest'
 import { pushAuthorizationRequest } from '../../src/atproto/authorization.ts'
 import type { ClientStores, OAuthClients } from '../../src/atproto/client.ts'
 import { GatewayError } from '../../src/platform/errors.ts'
-import type { Limit } from '../../src/platform/limits.ts'
 
 /** The library as it is when a server names this authorization endpoint. A real server cannot be made to. */
 function clientsWith(endpoint: string, allowsHttp: boolean): OAuthClients {
@@ -24,13 +23,17 @@ function clientsWith(endpoint: string, allowsHttp: boolean): OAuthClients {
   } as OAuthClients
 }
 
-const unlimited = { consume: async () => undefined }
-
-const push = (endpoint: string, allowsHttp = false, pushes: Pick<Limit, 'consume'> = unlimited) =>
-  pushAuthorizationRequest(
-    { clients: clientsWith(endpoint, allowsHttp), pushes },
-    { input: 'alice.test', scope: 'atproto', prompt: null },
-  )
+const push = (
+  endpoint: string,
+  allowsHttp = false,
+  beforePush: (host: string) => Promise<void> = async () => undefined,
+) =>
+  pushAuthorizationRequest(clientsWith(endpoint, allowsHttp), {
+    input: 'alice.test',
+    scope: 'atproto',
+    prompt: null,
+    beforePush,
+  })
 
 it.each([
   'javascript:alert(1)',
@@ -48,15 +51,13 @@ it('sends browsers to a web page, on http in the sandbox only', async () => {
   expect((await push('http://localhost:2583/authorize', true)).authUrl).toBe('http://localhost:2583/authorize')
 })
 
-it('counts for the host that it pushes to, and passes on that there was one too many', async () => {
+it('tells the host before it pushes, and passes a refusal on', async () => {
   const hosts: string[] = []
   const tooMany = new GatewayError('RATE_LIMITED', 'Too many.', { retryAfter: 1 })
-  const pushes = {
-    async consume(key: string) {
-      hosts.push(key)
-      throw tooMany
-    },
+  const refuse = async (host: string) => {
+    hosts.push(host)
+    throw tooMany
   }
-  await expect(push('https://pds.example.com/authorize', false, pushes)).rejects.toBe(tooMany)
+  await expect(push('https://pds.example.com/authorize', false, refuse)).rejects.toBe(tooMany)
   expect(hosts).toEqual(['push.pds.example.com'])
 })

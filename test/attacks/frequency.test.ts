@@ -175,28 +175,41 @@ describeGateway('starts from many addresses', () => {
   let atgate: TestGateway
 
   beforeAll(async () => {
-    atgate = await startGateway({ RATE_LIMITS: 'pushes=2', TRUST_PROXY: '127.0.0.1' })
+    atgate = await startGateway({ RATE_LIMITS: 'pushes=10', TRUST_PROXY: '127.0.0.1' })
   })
   afterAll(() => atgate.close())
 
   let addresses = 0
-  const start = (handle: string) =>
+  const newAddress = () => `203.0.113.${++addresses}`
+  const start = (handle = 'alice.test', ip = newAddress()) =>
     createHttpBrowser(atgate.url).send(`/auth/start?${new URLSearchParams({ handle })}`, {
-      headers: { accept: 'application/json', 'x-forwarded-for': `203.0.113.${++addresses}` },
+      headers: { accept: 'application/json', 'x-forwarded-for': ip },
     })
+  const statusesOf = async (times: number, ip?: string) => {
+    const statuses: number[] = []
+    for (let count = 0; count < times; count++) statuses.push((await start('alice.test', ip)).status)
+    return statuses
+  }
+  beforeEach(() => atgate.stores.advance(61_000))
 
   it('push a bounded number of requests to one server', async () => {
-    expect([(await start('alice.test')).status, (await start('bob.test')).status]).toEqual([200, 200])
+    expect(await statusesOf(10)).toEqual(Array(10).fill(200))
     const before = await flowsOf(atgate)
-    const refused = await start('alice.test')
+    const refused = await start()
     expect(refused.status).toBe(429)
     expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
     expect(await refused.json()).toMatchObject({ error: 'RATE_LIMITED' })
     expect(await flowsOf(atgate)).toEqual(before)
   })
 
+  it('of a few addresses keep nobody else from the server', async () => {
+    expect(await statusesOf(8, newAddress())).toEqual([...Array(7).fill(200), 429])
+    expect(await statusesOf(4, newAddress())).toEqual([200, 200, 429, 429])
+    expect((await start()).status).toBe(200)
+  })
+
   it('do not get around that by a server that names the endpoint of another one', async () => {
-    for (let times = 0; times < 2; times++) await start('alice.test')
+    await statusesOf(10)
     const accomplice = await serverThatPushesTo(inject('pdsUrl'))
     expect((await start(accomplice.url)).status).toBe(429)
     await accomplice.close()

@@ -46,6 +46,8 @@ describeGateway('the API', () => {
     ])('not as %s', async (contentType) => {
       const response = await post(LOGOUT, { 'content-type': contentType })
       expect(response.status).toBe(415)
+      // Refused before anything reads the body.
+      expect(await response.json()).toMatchObject({ error: 'BAD_USER_INPUT' })
       expect(await isSignedIn()).toBe(true)
     })
 

@@ -191,7 +191,9 @@ describe('session rows', () => {
       expect(one.rows.hasGroup(groupId ?? '')).toBe(true)
       expect(await groupExists(groupId)).toBe(true)
 
+      const { result: emptyGroup } = await write((rows) => rows.insertGroup(now))
       await write((rows) => rows.end({ id: second.id }))
+      expect(await groupExists(emptyGroup)).toBe(true)
       expect(await db.session.count({ where: { id: { in: [first.id, second.id] } } })).toBe(0)
       expect(await groupExists(groupId)).toBe(false)
     })

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { logout, logoutAll, logoutTo } from '../../src/sessions/sign-out.ts'
 import { switchAccount } from '../../src/sessions/switch.ts'
 import { formatSessionToken } from '../../src/sessions/token.ts'
@@ -10,6 +10,8 @@ describe('signing out', () => {
   let gateway: UnitGateway
   let alice: BuiltViewer
   let bob: Session
+  /** Sessions of other clients, which no sign-out here may reach. */
+  let bystanders: Session[]
 
   beforeAll(async () => {
     gateway = await openUnitGateway()
@@ -18,8 +20,17 @@ describe('signing out', () => {
     alice = await aViewer(gateway)
     const groupId = alice.session.groupId ?? ''
     bob = (await aSession({ db: gateway.stores.db }, { handle: 'bob.test', groupId })).session
+    bystanders = [
+      (await aSession({ db: gateway.stores.db })).session,
+      (await aSession({ db: gateway.stores.db }, { kind: 'DEVELOPER_TOKEN' })).session,
+    ]
     gateway.revoked.length = 0
     gateway.published.length = 0
+  })
+
+  afterEach(async () => {
+    const ids = bystanders.map(({ id }) => id)
+    expect(await gateway.stores.db.session.count({ where: { id: { in: ids } } })).toBe(2)
   })
 
   const request = (viewer = alice.viewer) => ({ viewer, client: CLIENT })

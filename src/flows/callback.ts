@@ -22,7 +22,8 @@ type Callback = {
  * Takes the flow that an authorization response belongs to, and completes it.
  * @returns the URL to redirect to, with an exchange token or an `auth_error`
  * @throws GatewayError SERVICE_UNAVAILABLE while the ephemeral store cannot be reached; the flow is then still stored
- * @throws GatewayError RATE_LIMITED after too many wrong callbacks and tokens from one address; the flow is then still stored
+ * @throws GatewayError RATE_LIMITED after too many wrong callbacks and tokens from one address; the flow is then still
+ *   stored
  */
 export async function completeFlow(gateway: Gateway, { params, clientCookie, client }: Callback): Promise<string> {
   const pending = await takeCountedFlow(gateway, { params, client })

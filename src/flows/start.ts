@@ -18,7 +18,8 @@ export type StartRequest<Request> = FlowReturn & { request: Request; source: Sta
 
 /**
  * Starts a flow: pushes the authorization request and remembers the flow.
- * @throws GatewayError BAD_USER_INPUT, PDS_UNAVAILABLE, RATE_LIMITED, SERVICE_UNAVAILABLE, and what the kind of flow throws
+ * @throws GatewayError BAD_USER_INPUT, PDS_UNAVAILABLE, RATE_LIMITED, SERVICE_UNAVAILABLE, and what the kind of flow
+ *   throws
  */
 export async function startFlow<Request>(
   gateway: Gateway,

@@ -32,8 +32,8 @@ export async function authenticate(
 }
 
 /**
- * Looks a token up, and counts it if it is wrong: each costs a query. An address with too many is refused before the query,
- * but with a token that was good the last time it goes on, since others may be behind the same address.
+ * Looks a token up, and counts it if it is wrong: each costs a query. An address with too many is refused before the
+ * query, but with a token that was good the last time it goes on, since others may be behind the same address.
  */
 async function withFailureLimit<T>(
   { runtime: { limits, provenTokens } }: LimitedParts,

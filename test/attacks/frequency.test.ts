@@ -15,8 +15,8 @@ import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback, signIn } from '../support/sign-in.ts'
 import { describeGateway } from '../support/suite.ts'
 
-// The attacks: starts without end, which make the gateway push requests to servers of the attacker's choice and look handles up; and
-// wrong tokens without end, each of which costs a look-up in a store.
+// The attacks: starts without end, which make the gateway push requests to servers of the attacker's choice and look
+// handles up; and wrong tokens without end, each of which costs a look-up in a store.
 describeGateway('requests without end', () => {
   let atgate: TestGateway
   let browser: HttpBrowser

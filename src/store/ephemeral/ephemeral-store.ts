@@ -2,9 +2,9 @@ import type { Counter, CounterOptions } from '../../platform/limits.ts'
 
 /**
  * Holds what may be lost: pending flows, exchange tokens, locks, and messages that a session group changed. Each
- * operation touches one key, so Redis Cluster and Valkey serve as well. Every operation but `counter` and `close` rejects with
- * SERVICE_UNAVAILABLE when the store cannot be reached; null always means that the key is absent. What has not expired is
- * never removed to make space: `set` rejects with SERVICE_UNAVAILABLE when there is none.
+ * operation touches one key, so Redis Cluster and Valkey serve as well. Every operation but `counter` and `close`
+ * rejects with SERVICE_UNAVAILABLE when the store cannot be reached; null always means that the key is absent. What has
+ * not expired is never removed to make space: `set` rejects with SERVICE_UNAVAILABLE when there is none.
  */
 export interface EphemeralStore {
   /** Stores `value` under `key` for `ttlMs` milliseconds, and replaces the previous value. */
@@ -27,8 +27,8 @@ export interface EphemeralStore {
   /** Calls `listener` for each message of the channel. Call the returned function to unsubscribe. */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
   /**
-   * Opens a counter, whose memory or keys are its own. It never rejects: while the store cannot be reached, this process
-   * counts by itself.
+   * Opens a counter, whose memory or keys are its own. It never rejects: while the store cannot be reached, this
+   * process counts by itself.
    */
   counter(options: CounterOptions): Counter
   /** Rejects when the store cannot be reached, or has so little space left that nothing new should begin. */

@@ -9,8 +9,8 @@ const MAX_KEYS = 50_000
 type Window = { count: number; endsAt: number }
 
 /**
- * Counts in this process. The library's own limiter in memory keeps a timer for each key and any number of keys, so a flood
- * from many addresses would fill the memory.
+ * Counts in this process. The library's own limiter in memory keeps a timer for each key and any number of keys, so a
+ * flood from many addresses would fill the memory.
  */
 export class InProcessLimiter extends RateLimiterCompatibleAbstract {
   // What the library asks of a limiter that insures another one.

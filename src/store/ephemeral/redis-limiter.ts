@@ -5,8 +5,8 @@ import type { CounterOptions } from '../../platform/limits.ts'
 import { InProcessLimiter } from './in-process-limiter.ts'
 
 /**
- * Counts in Redis, for all replicas. While Redis cannot be reached each replica counts by itself: an outage neither lifts
- * the limits nor refuses everyone.
+ * Counts in Redis, for all replicas. While Redis cannot be reached each replica counts by itself: an outage neither
+ * lifts the limits nor refuses everyone.
  */
 export function createRedisLimiter(client: Redis, options: CounterOptions): RateLimiterRedis {
   const { name, points, windowMs } = options

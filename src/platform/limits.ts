@@ -20,7 +20,8 @@ export type RateLimits = Readonly<Record<keyof typeof DEFAULT_RATE_LIMITS, numbe
 
 /**
  * Numbers that follow from others. Without them a handful of addresses could use up the pushes to a large server, and
- * nobody could sign in there: so those that an address repeats have a third of them, and the others are for its first ones.
+ * nobody could sign in there: so those that an address repeats have a third of them, and the others are for its first
+ * ones.
  */
 function withDerived(rateLimits: RateLimits) {
   return { ...rateLimits, firstPushes: 3, repeatedPushes: Math.ceil(rateLimits.pushes / 3) }

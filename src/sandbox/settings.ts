@@ -28,6 +28,8 @@ export function sandboxSettings(env: Environment): SandboxSettings {
       OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email',
       ACCOUNT_CREATION: 'on',
       LOG_LEVEL: 'warn',
+      // Its PDS and its directory run in the same process, so what keeps it busy is not the gateway's load.
+      MAX_EVENT_LOOP_DELAY: 'off',
       ...env,
       // The sandbox's PDS is on http://localhost, which a gateway otherwise refuses.
       ALLOW_INSECURE_PDS: 'on',

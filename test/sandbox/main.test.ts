@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../src/sandbox/network.ts'
 import { CurrentUserDocument } from '../../web/generated/graphql.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
@@ -16,7 +16,12 @@ it('npm run sandbox: signs in, keeps accounts and sessions between runs, starts 
     SANDBOX_PDS_PORT: String(await freePort()),
     SANDBOX_PLC_PORT: String(await freePort()),
   }
-  const start = (...args: string[]) => startProgram('src/sandbox/main.ts', { cwd, env, args })
+  const start = (...args: string[]) => {
+    const sandbox = startProgram('src/sandbox/main.ts', { cwd, env, args })
+    // A test that fails leaves no program behind.
+    onTestFinished(() => sandbox.signal('SIGKILL'))
+    return sandbox
+  }
   const browser = createHttpBrowser(`http://127.0.0.1:${port}`)
   const currentUser = async () => (await browser.graphql(CurrentUserDocument)).data?.currentUser
 

@@ -23,12 +23,15 @@ const STORE_SUITES = [
   'gateway/flows-side-by-side',
   'gateway/housekeeping',
   'gateway/linked-accounts',
+  'gateway/lost-answers',
+  'gateway/named-account',
   'gateway/refusals',
   'gateway/replicas',
   'gateway/secrets',
   'gateway/session-changed',
   'gateway/sessions',
   'gateway/switching',
+  'gateway/two-tabs',
   'gateway/unlinking',
 ].map((name) => `test/${name}.test.ts`)
 

@@ -1,30 +1,33 @@
 import { DAY } from '../src/platform/clock.ts'
-import { newId, newSecret } from '../src/platform/random.ts'
-import { formatSessionToken, hashSecret } from '../src/sessions/token.ts'
+import { newId } from '../src/platform/random.ts'
+import { TOKEN_LIFETIME } from '../src/sessions/lifetime.ts'
+import { mintClientToken } from '../src/sessions/token.ts'
 import type { PrismaClient } from '../src/store/sql/generated/client.ts'
 
 /**
  * Writes a session as a completed sign-in leaves it, directly into the tables.
-
- * @returns its session token
+ * @returns the token of its client, which was used
  */
 export async function writeSignedInSession(db: PrismaClient): Promise<string> {
   const [now, inTwoWeeks] = [new Date(), new Date(Date.now() + 14 * DAY)]
-  const [id, secret, did] = [newId(), newSecret(), 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa']
+  const [id, did] = [newId(), 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa']
+  const { text, secretHash } = mintClientToken(id)
+  const endsAt = new Date(now.getTime() + TOKEN_LIFETIME)
+  const token = { id, secretHash, kind: 'BROWSER', sessionId: id, mintedAt: now, confirmedAt: now, endsAt } as const
   await db.session.create({
     data: {
       id,
-      secretHash: hashSecret(secret),
       kind: 'BROWSER',
-      isActive: true,
       createdAt: now,
+      authenticatedAt: now,
       linkedAt: now,
+      exchangedAt: now,
       lastUsedAt: now,
       expiresAt: inTwoWeeks,
       account: {
         create: { did, handle: 'alice.example.com', pdsUrl: 'https://pds.example.com', refreshedAt: now },
       },
-      group: { create: { id: newId() } },
+      group: { create: { id: newId(), activeDid: did, tokens: { create: token } } },
       grant: {
         create: {
           id: newId(),
@@ -38,5 +41,5 @@ export async function writeSignedInSession(db: PrismaClient): Promise<string> {
       },
     },
   })
-  return formatSessionToken({ id, secret }, { developer: false })
+  return text
 }

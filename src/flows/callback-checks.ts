@@ -1,9 +1,11 @@
 import type { Grant } from '../atproto/grants/grant.ts'
 import { missingScopes, parseScope } from '../atproto/scope.ts'
 import type { Gateway } from '../gateway.ts'
+import { clientOfCookie } from '../sessions/authenticate.ts'
 import { mayReturnThrough } from './client-binding.ts'
 import { FlowRefused } from './flow-refused.ts'
 import type { PendingFlow } from './pending-flow.ts'
+import { staysInGroup } from './same-group.ts'
 import { isStillSignedIn } from './starter.ts'
 
 /**
@@ -15,13 +17,20 @@ export function requireSameClient({ binding }: PendingFlow, clientCookie: string
 }
 
 /**
- * Who began the flow from within a session must still be signed in.
- * @throws FlowRefused expired
+ * Who began the flow from within a session must still be signed in, and in this browser if the flow changes its group.
+ * @throws FlowRefused expired, client_mismatch
  */
-export async function requireStarter({ stores, runtime }: Gateway, { flow }: PendingFlow): Promise<void> {
-  if (flow.starter === null) return
-  const isSignedIn = await isStillSignedIn(stores.db, flow.starter, new Date(runtime.clock()))
+export async function requireStarter(
+  gateway: Gateway,
+  pending: PendingFlow,
+  sessionCookie: string | null,
+): Promise<void> {
+  const { starter } = pending.flow
+  if (starter === null) return
+  const isSignedIn = await isStillSignedIn(gateway.stores.db, starter, new Date(gateway.runtime.clock()))
   if (!isSignedIn) throw new FlowRefused('expired')
+  const shown = await clientOfCookie(gateway, sessionCookie)
+  if (!staysInGroup(pending, shown)) throw new FlowRefused('client_mismatch')
 }
 
 /**

@@ -15,6 +15,7 @@ type Callback = {
   /** The authorization response as it stands in the query (RFC 6749 §4.1.2). */
   params: URLSearchParams
   clientCookie: string | null
+  sessionCookie: string | null
   client: ClientInfo
 }
 
@@ -25,14 +26,15 @@ type Callback = {
  * @throws GatewayError RATE_LIMITED after too many wrong callbacks and tokens from one address; the flow is then still
  *   stored
  */
-export async function completeFlow(gateway: Gateway, { params, clientCookie, client }: Callback): Promise<string> {
+export async function completeFlow(gateway: Gateway, callback: Callback): Promise<string> {
+  const { params, clientCookie, sessionCookie, client } = callback
   const pending = await takeCountedFlow(gateway, { params, client })
   // Unknown, expired and already taken look the same.
   if (pending === null) return withOutcome(gateway.config.frontendUrl, { auth_error: 'expired' })
   let grant: Grant | undefined
   try {
     requireSameClient(pending, clientCookie)
-    await requireStarter(gateway, pending)
+    await requireStarter(gateway, pending, sessionCookie)
     grant = await redeemAuthorizationResponse(gateway.atproto.clients, { request: pending.request, params })
     requireAccount(pending, grant)
     requireScopes(pending, grant)
@@ -43,6 +45,7 @@ export async function completeFlow(gateway: Gateway, { params, clientCookie, cli
     return withOutcome(destination, { exchange_token: exchangeToken, ...flow.outcome })
   } catch (error) {
     if (grant !== undefined) await giveGrantBack(gateway, grant)
+    await abandon(gateway, pending)
     return refusal(gateway, pending, error)
   }
 }
@@ -65,6 +68,14 @@ function welcomeOf({ config }: Gateway, { flow, binding, returnTo }: PendingFlow
   const isWelcomed = flow.welcomesNewcomers && binding.kind === 'cookie'
   if (!isWelcomed || config.newAccountPath === null) return returnTo
   return new URL(config.newAccountPath, config.frontendUrl).href
+}
+
+async function abandon(gateway: Gateway, { flow }: PendingFlow): Promise<void> {
+  await flow
+    .abandon(gateway)
+    .catch((error: unknown) =>
+      gateway.runtime.logger.warn({ err: error, flow: flow.kind }, 'refused flow not forgotten'),
+    )
 }
 
 function refusal({ runtime }: Gateway, { flow, returnTo }: PendingFlow, error: unknown): string {

@@ -2,39 +2,37 @@ import { audit, type ClientInfo } from '../audit/audit.ts'
 import type { Gateway } from '../gateway.ts'
 import { addressKey } from '../platform/address.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { presentedSession } from '../sessions/authenticate.ts'
-import type { SessionToken } from '../sessions/token.ts'
+import { type Client, findClient } from '../sessions/client.ts'
 import { withSessionChanges } from '../sessions/with-session-changes.ts'
-import { NotAdmitted } from './admission.ts'
+import type { SessionKind } from '../store/sql/generated/client.ts'
+import { type Admitted, NotAdmitted } from './admission.ts'
 import { type ClientProof, isProvenBy } from './client-binding.ts'
 import { type PendingExchange, takeExchangeToken } from './exchange-token.ts'
+import { staysInGroup } from './same-group.ts'
 
 /** The session that an exchange gave to a client. */
-export type Exchanged = {
-  sessionId: string
-  /** Null when the session was linked but did not become the active one. */
-  token: SessionToken | null
-  /** A browser session is a cookie; SDK sessions and developer tokens are bearer tokens. */
-  via: 'cookie' | 'bearer'
+export type Exchanged = Admitted & {
+  /** What kind of client holds the token: a browser as cookie, others as bearer. */
+  kind: SessionKind
 }
 
 type Request = {
   exchangeToken: string
   proof: ClientProof
-  /** The session cookie that the browser already has, if any. */
-  sessionCookie: string | null
-  client: ClientInfo
+  /** The client whose token the request shows, if any. */
+  shown: Client | null
+  from: ClientInfo
 }
 
 /**
- * Trades an exchange token for the session that awaits it. Only now is the session's secret made, and only now does
- * what it replaces end: so no secret is stored before, and closing the tab half-way changes nothing.
+ * Trades an exchange token for the session that awaits it. Only now is a token minted: so no secret is stored before.
+ * What it replaces ends at its first use: so an answer that is lost, or a tab that is closed, changes nothing.
  * @throws GatewayError EXCHANGE_TOKEN_INVALID; a client is not told which of the reasons it was
  * @throws GatewayError RATE_LIMITED after too many of those from one address; the exchange token is then still good
  */
 export async function exchange(gateway: Gateway, request: Request): Promise<Exchanged> {
   const { failures } = gateway.runtime.limits
-  const address = addressKey(request.client.ip)
+  const address = addressKey(request.from.ip)
   failures.requireBelow(address)
   try {
     return await exchangeOnce(gateway, request)
@@ -52,7 +50,7 @@ async function exchangeOnce(gateway: Gateway, request: Request): Promise<Exchang
     return await admit(gateway, pending, request)
   } catch (error) {
     if (!(error instanceof NotAdmitted)) throw error
-    await giveUp(gateway, pending, { client: request.client, reason: error.message })
+    await giveUp(gateway, pending, { from: request.from, reason: error.message })
     throw invalidToken(error)
   }
 }
@@ -64,34 +62,30 @@ function requireSameClient({ binding }: PendingExchange, { proof }: Request): vo
 
 async function admit(gateway: Gateway, pending: PendingExchange, request: Request): Promise<Exchanged> {
   const { sessionId, flow, binding } = pending
-  const cookie = binding.kind === 'cookie' ? request.sessionCookie : null
-  const presented = (await presentedSession(gateway, cookie))?.session ?? null
-  const groups = [flow.starter?.groupId ?? [], presented?.groupId ?? []].flat()
-  return withSessionChanges(gateway, { groups, ...announcementOf(pending) }, async (rows) => {
+  const { shown, from } = request
+  const groups = [flow.starter?.groupId ?? [], shown?.group.id ?? []].flat()
+  return withSessionChanges(gateway, { groups }, async (rows) => {
     // The database, too, lets an exchange happen once: a second one finds no session that awaits.
     const session = await rows.takeAwaiting(sessionId)
     if (session === null) throw new NotAdmitted(`session ${sessionId} awaits no exchange`)
-    const { client } = request
     const now = new Date(gateway.runtime.clock())
-    const token = await flow.admit({ rows, session, binding, presented, client, now })
-    return { sessionId, token, via: session.kind === 'BROWSER' ? 'cookie' : 'bearer' }
+    const current = shown === null ? null : await findClient(rows.tx, shown.token.id, now)
+    if (!staysInGroup(pending, current)) throw new NotAdmitted('the browser shows no session of the group')
+    const admitted = await flow.admit({ rows, session, binding, shown: current, from, now })
+    return { ...admitted, kind: session.kind }
   })
-}
-
-function announcementOf({ flow: { announces, starter } }: PendingExchange) {
-  return announces === null || starter === null ? {} : { announcing: { groupId: starter.groupId, kind: announces } }
 }
 
 /** Ends the session that no client will exchange any more. */
 async function giveUp(
   gateway: Gateway,
   { sessionId }: PendingExchange,
-  { client, reason }: { client: ClientInfo; reason: string },
+  { from, reason }: { from: ClientInfo; reason: string },
 ): Promise<void> {
   await withSessionChanges(gateway, {}, async (rows) => {
     const now = new Date(gateway.runtime.clock())
-    for (const { id, did } of await rows.end({ id: sessionId, secretHash: null })) {
-      await audit(rows.tx, { now, client, kind: 'exchange_refused', did, sessionId: id, detail: { reason } })
+    for (const { id, did } of await rows.end({ id: sessionId, exchangedAt: null })) {
+      await audit(rows.tx, { now, client: from, kind: 'exchange_refused', did, sessionId: id, detail: { reason } })
     }
   })
 }

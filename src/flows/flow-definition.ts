@@ -2,10 +2,8 @@ import { z } from 'zod'
 import type { Prompt } from '../atproto/authorization.ts'
 import type { Config } from '../config/config.ts'
 import type { Gateway } from '../gateway.ts'
-import type { SessionChangeKind } from '../sessions/changes.ts'
-import type { SessionToken } from '../sessions/token.ts'
 import type { Session } from '../store/sql/generated/client.ts'
-import type { Admission } from './admission.ts'
+import type { Admission, Admitted } from './admission.ts'
 import type { ClientBinding } from './client-binding.ts'
 import type { Starter } from './starter.ts'
 
@@ -45,8 +43,8 @@ type FlowSpec<Request, Purpose> = {
   readonly outcome: Readonly<Record<string, string>>
   /** Whether an account that this gateway has never seen returns to NEW_ACCOUNT_PATH. */
   readonly welcomesNewcomers: boolean
-  /** What the starter's group is told after the exchange; null where the ended sessions say it all. */
-  readonly announces: SessionChangeKind | null
+  /** Whether a browser has to show, at the callback and at the exchange, a session cookie of the starter's group. */
+  readonly staysInGroup: boolean
   /** Checks the request and decides what to ask for. Nothing has been pushed or stored yet. */
   start(gateway: Gateway, request: Request): FlowStart<Purpose> | Promise<FlowStart<Purpose>>
   /** Who began the flow from within a session, and has to be signed in until its end. */
@@ -54,11 +52,12 @@ type FlowSpec<Request, Purpose> = {
   /** The session that the callback makes. */
   session(purpose: Purpose, context: SessionContext): SessionPlan
   /**
-   * Gives the session its place at the exchange and ends what it replaces.
-   * @returns the session's token; null when it is linked without becoming the active one
+   * Gives the session its place at the exchange.
    * @throws NotAdmitted
    */
-  admit(admission: Admission, purpose: Purpose): Promise<SessionToken | null>
+  admit(admission: Admission, purpose: Purpose): Promise<Admitted>
+  /** Forgets what the start has recorded, after a refusal. */
+  abandon?(gateway: Gateway, purpose: Purpose): Promise<void>
 }
 
 /** A kind of flow, to start one or to resume one that was stored. */
@@ -71,16 +70,17 @@ export type FlowDefinition<Request> = Pick<FlowSpec<Request, unknown>, 'kind' | 
 }
 
 /** A flow on its way: its kind, and what was remembered of its start. */
-export type Flow = Pick<FlowSpec<never, unknown>, 'kind' | 'outcome' | 'welcomesNewcomers' | 'announces'> & {
+export type Flow = Pick<FlowSpec<never, unknown>, 'kind' | 'outcome' | 'welcomesNewcomers' | 'staysInGroup'> & {
   readonly purpose: unknown
   readonly starter: Starter | null
   session(context: SessionContext): SessionPlan
-  admit(admission: Admission): Promise<SessionToken | null>
+  admit(admission: Admission): Promise<Admitted>
+  abandon(gateway: Gateway): Promise<void>
 }
 
 /** Defines a kind of flow. Only the kind itself knows the form of its purpose. */
 export function defineFlow<Request, Purpose>(spec: FlowSpec<Request, Purpose>): FlowDefinition<Request> {
-  const { kind, prompt, outcome, welcomesNewcomers, announces } = spec
+  const { kind, prompt, outcome, welcomesNewcomers, staysInGroup } = spec
   return {
     kind,
     prompt,
@@ -91,11 +91,12 @@ export function defineFlow<Request, Purpose>(spec: FlowSpec<Request, Purpose>): 
         kind,
         outcome,
         welcomesNewcomers,
-        announces,
+        staysInGroup,
         purpose,
         starter: spec.starter(purpose),
         session: (context) => spec.session(purpose, context),
         admit: (admission) => spec.admit(admission, purpose),
+        abandon: async (gateway) => spec.abandon?.(gateway, purpose),
       }
     },
   }

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { type AuthorizationRequest, authorizationRequestSchema } from '../atproto/authorization.ts'
 import type { Gateway } from '../gateway.ts'
-import { MINUTE } from '../platform/clock.ts'
 import { type ClientBinding, clientBindingSchema } from './client-binding.ts'
 import { resumeFlow } from './flow.ts'
 import { type Flow, type FlowKind, flowKindSchema } from './flow-definition.ts'
+import { PENDING_FLOW_TTL } from './flow-lifetime.ts'
 import { oneTimeKey, storeOnce, takeOnce } from './sealed-once.ts'
 
 /** What is remembered between the redirect to the authorization server and the callback. */
@@ -20,9 +20,6 @@ export type PendingFlow = {
   /** Holds the PKCE verifier and the DPoP key. */
   request: AuthorizationRequest
 }
-
-/** How long a person has to come back from the authorization server. */
-export const PENDING_FLOW_TTL = 10 * MINUTE
 
 const stored = z.object({
   kind: flowKindSchema,

@@ -9,8 +9,8 @@ import type { PendingFlow } from './pending-flow.ts'
 type Completed = { pending: PendingFlow; grant: Grant; userAgent: string | null }
 
 /**
- * Writes what a completed flow brought: account, grant and session. The session awaits its exchange: it has no secret
- * and is in no group.
+ * Writes what a completed flow brought: account, grant and session. The session awaits its exchange: it is in
+ * no group and has no token.
  * @returns `isNewAccount`: whether this gateway sees the account for the first time
  */
 export async function recordSession(

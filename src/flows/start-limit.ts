@@ -5,7 +5,7 @@ import { addressKey } from '../platform/address.ts'
 export type StartSource = {
   ip: string | null
   /** The session from which it is begun, if any. */
-  sessionId: string | null
+  tokenId: string | null
 }
 
 /**
@@ -14,10 +14,10 @@ export type StartSource = {
  */
 export async function countStart(
   { limits }: Pick<Gateway['runtime'], 'limits'>,
-  { ip, sessionId }: StartSource,
+  { ip, tokenId }: StartSource,
 ): Promise<void> {
   await limits.starts.consume(addressKey(ip))
-  if (sessionId !== null) await limits.sessionStarts.consume(sessionId)
+  if (tokenId !== null) await limits.sessionStarts.consume(tokenId)
 }
 
 /**

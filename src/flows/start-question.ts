@@ -1,6 +1,5 @@
 import type { Gateway } from '../gateway.ts'
-import { presentedSession } from '../sessions/authenticate.ts'
-import { LINKED_ORDER, linkedSessions } from '../sessions/group.ts'
+import { clientOfCookie } from '../sessions/authenticate.ts'
 import type { FlowDefinition } from './flow-definition.ts'
 import { resolveReturnTo } from './return-to.ts'
 import type { StartRequest } from './start.ts'
@@ -30,20 +29,18 @@ export async function questionBeforeStart<Request>(
   await countStart(gateway.runtime, source)
   resolveReturnTo({ returnTo, config: gateway.config, binding })
   const { input, account } = await definition.start(gateway, request)
-  const replaces = await accountsOf(gateway, sessionCookie)
+  const replaces = await replacedAccounts(gateway, { sessionCookie, account })
   if (account === null) return { account, host: new URL(input).host, replaces }
   const { did, handle, pdsUrl } = await gateway.atproto.identities.lookUp(account)
   return { account: handle === 'handle.invalid' ? did : handle, host: new URL(pdsUrl).host, replaces }
 }
 
-/** The handles of the accounts of the group that a session cookie belongs to. */
-async function accountsOf(gateway: Gateway, sessionCookie: string | null): Promise<string[]> {
-  const groupId = (await presentedSession(gateway, sessionCookie))?.session.groupId ?? null
-  if (groupId === null) return []
-  const linked = await gateway.stores.db.session.findMany({
-    where: linkedSessions(groupId, new Date(gateway.runtime.clock())),
-    orderBy: LINKED_ORDER,
-    select: { account: { select: { handle: true } } },
-  })
-  return linked.map(({ account }) => account.handle)
+/** An account that is signed in here already takes its own place; any other takes that of all. */
+async function replacedAccounts(
+  gateway: Gateway,
+  { sessionCookie, account }: { sessionCookie: string | null; account: string | null },
+): Promise<string[]> {
+  const { accounts } = (await clientOfCookie(gateway, sessionCookie)) ?? { accounts: [] }
+  const replaced = accounts.some(({ did }) => did === account) ? [] : accounts
+  return replaced.map((session) => session.account.handle)
 }

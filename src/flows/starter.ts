@@ -1,20 +1,13 @@
 import { z } from 'zod'
-import { linkedSessions } from '../sessions/group.ts'
-import { requireGroup, type Viewer } from '../sessions/viewer.ts'
 import type { PrismaClient } from '../store/sql/generated/client.ts'
 
-/** Who began a flow from within a session: the account, and the group that it is signed in in. */
-export const starterSchema = z.object({ did: z.string(), groupId: z.string() })
+/**
+ * Who began a flow from within a session group. `did`: the account that the flow is for and that has to be signed in
+ * there until its end; null where any account of the group may have begun it.
+ */
+export const starterSchema = z.object({ groupId: z.string(), did: z.string().nullable() })
 
 export type Starter = z.output<typeof starterSchema>
-
-/**
- * The viewer as the starter of a flow.
- * @throws GatewayError FORBIDDEN for a developer token
- */
-export function starterOf(viewer: Viewer): Starter {
-  return { did: viewer.session.did, groupId: requireGroup(viewer) }
-}
 
 /**
  * Whether the starter is still signed in. Signing out, or being signed out from elsewhere, ends the flows that were
@@ -25,5 +18,6 @@ export async function isStillSignedIn(
   { did, groupId }: Starter,
   now: Date,
 ): Promise<boolean> {
-  return (await db.session.count({ where: { AND: [linkedSessions(groupId, now), { did }] } })) > 0
+  const where = { groupId, expiresAt: { gt: now }, ...(did !== null && { did }) }
+  return (await db.session.count({ where })) > 0
 }

@@ -1,7 +1,7 @@
 import SchemaBuilder from '@pothos/core'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
-import { type Context, unauthenticated } from './context.ts'
+import { type Context, requireAccount, requireClient, requireViewer } from './context.ts'
 import type PrismaTypes from './generated/prisma-types.ts'
 import { getDatamodel } from './generated/prisma-types.ts'
 
@@ -13,7 +13,7 @@ export const builder = new SchemaBuilder<{
   Context: Context
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
-  AuthScopes: { signedIn: boolean }
+  AuthScopes: { viewer: boolean; client: boolean; account: boolean }
   Scalars: {
     ID: { Input: string; Output: string }
     DateTime: { Input: Date; Output: Date }
@@ -28,11 +28,15 @@ export const builder = new SchemaBuilder<{
     exposeDescriptions: false,
   },
   scopeAuth: {
-    authScopes: (context) => ({ signedIn: async () => (await context.viewer()) !== null }),
+    // Each scope throws the error that says what is missing.
+    authScopes: (context) => ({
+      viewer: async () => (await requireViewer(context)) !== null,
+      client: async () => (await requireClient(context)) !== null,
+      account: async () => (await requireAccount(context)) !== null,
+    }),
     // A subscription is refused when it starts, not at its first event.
     authorizeOnSubscribe: true,
-    unauthorizedError: unauthenticated,
-    // An outage of a store is not a missing permission: the client gets the error of the outage.
+    // Also the error of an outage, which is not a missing permission.
     treatErrorsAsUnauthorized: false,
   },
 })

@@ -1,62 +1,102 @@
 import type { Gateway } from '../gateway.ts'
-import { GatewayError } from '../platform/errors.ts'
 import { authenticate } from '../sessions/authenticate.ts'
+import type { Client } from '../sessions/client.ts'
 import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
 import { keepAlive } from '../sessions/keep-alive.ts'
-import { requireNotReplaced } from '../sessions/still-active.ts'
-import type { Viewer } from '../sessions/viewer.ts'
+import { type Caller, forbiddenForDeveloperTokens, unauthenticated, type Viewer, viewerOf } from '../sessions/viewer.ts'
 
 /** What every resolver gets. */
 export type Context = {
   gateway: Gateway
   clientRequest: ClientRequest
   cookies: ClientCookies
-  /** Returns who makes the request, or null. Looked up once, when a field first asks. */
+  /** What the request's token proves, or null. Looked up once, when a field first asks. */
+  caller(): Promise<Caller | null>
+  /**
+   * Who the request acts as, or null.
+   * @throws GatewayError ACCOUNT_CHANGED
+   */
   viewer(): Promise<Viewer | null>
-  /** Makes the rest of the request act as this viewer, after an exchange or a switch. */
-  continueAs(viewer: Viewer): void
+  /** Looks the caller up again for the rest of the document, after a change of who is signed in. */
+  forgetCaller(): void
+  /** The id of the session that counts as the request's own. */
+  currentSessionId(): Promise<string | null>
+  /** Makes the payload of an exchange describe the state after the token's first use, in which this session is current. */
+  describeAsUsed(currentSessionId: string | null): void
 }
 
 /** What the HTTP layer passes with each request. */
 export type ServerContext = { clientRequest: ClientRequest; cookies: ClientCookies }
 
 export function createContext(gateway: Gateway, { clientRequest, cookies }: ServerContext): Context {
+  let caller: Promise<Caller | null> | undefined
   let viewer: Promise<Viewer | null> | undefined
+  let afterUse: { currentSessionId: string | null } | undefined
+
+  function lookUp(): Promise<Caller | null> {
+    caller ??= authenticate(gateway, clientRequest)
+    return caller
+  }
+
+  async function identify(): Promise<Viewer | null> {
+    const found = viewerOf(await lookUp(), clientRequest.account)
+    // A session that is used is kept alive, in the background.
+    if (found !== null) keepAlive(gateway, found.session)
+    return found
+  }
+
+  function act(): Promise<Viewer | null> {
+    viewer ??= identify()
+    return viewer
+  }
+
+  // Functions of no object: the server copies them to another one.
   return {
     gateway,
     clientRequest,
     cookies,
-    viewer() {
-      viewer ??= identify(gateway, clientRequest)
-      return viewer
+    caller: lookUp,
+    viewer: act,
+    forgetCaller() {
+      caller = undefined
+      viewer = undefined
+      afterUse = undefined
     },
-    continueAs(next) {
-      viewer = Promise.resolve(next)
+    async currentSessionId() {
+      return afterUse === undefined ? ((await act())?.session.id ?? null) : afterUse.currentSessionId
+    },
+    describeAsUsed(currentSessionId) {
+      afterUse = { currentSessionId }
     },
   }
 }
 
-/** Authenticates the request. A session that is used is kept alive, in the background. */
-async function identify(gateway: Gateway, clientRequest: ClientRequest): Promise<Viewer | null> {
-  const viewer = await authenticate(gateway, clientRequest)
-  if (viewer !== null) keepAlive(gateway, viewer)
-  return viewer
-}
-
-/** Returns the viewer of a field that only signed-in clients reach. */
-export async function signedInViewer(context: Context): Promise<Viewer> {
+/**
+ * Who the request acts as, for fields that need somebody.
+ * @throws GatewayError UNAUTHENTICATED
+ */
+export async function requireViewer(context: Context): Promise<Viewer> {
   const viewer = await context.viewer()
-  if (viewer === null) throw unauthenticated()
+  if (viewer === null) throw unauthenticated(await context.caller())
   return viewer
 }
 
-/** Returns the viewer of a field that changes something. */
-export async function actingViewer(context: Context): Promise<Viewer> {
-  const viewer = await signedInViewer(context)
-  requireNotReplaced(viewer)
-  return viewer
+/**
+ * What holds the request's token, for fields that a developer token does not reach. Its active account may have ended.
+ * @throws GatewayError UNAUTHENTICATED, FORBIDDEN
+ */
+export async function requireClient(context: Context): Promise<Client> {
+  const caller = await context.caller()
+  if (caller === null) throw unauthenticated(null)
+  if (caller.client === null) throw forbiddenForDeveloperTokens()
+  return caller.client
 }
 
-export function unauthenticated(): GatewayError {
-  return new GatewayError('UNAUTHENTICATED', 'Nobody is signed in, or the session has ended. Sign in first.')
+/**
+ * A client that acts as an account, for fields that a developer token does not reach.
+ * @throws GatewayError UNAUTHENTICATED, FORBIDDEN
+ */
+export async function requireAccount(context: Context): Promise<{ client: Client; viewer: Viewer }> {
+  const client = await requireClient(context)
+  return { client, viewer: await requireViewer(context) }
 }

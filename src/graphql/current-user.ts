@@ -1,9 +1,7 @@
 import { declaredScopes, missingScopes, parseScope } from '../atproto/scope.ts'
-import { LINKED_ORDER, linkedSessions } from '../sessions/group.ts'
-import { MAX_LISTED } from '../sessions/list.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
-import { LinkedAccount } from './linked-account.ts'
+import { LinkedAccount, linkedAccounts } from './linked-account.ts'
 import { Session } from './sessions.ts'
 
 const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
@@ -28,20 +26,12 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
       resolve: ({ session }) => session.account.avatarUrl,
     }),
     pdsUrl: t.string({ description: 'The PDS of the account.', resolve: ({ session }) => session.account.pdsUrl }),
-    linkedAccounts: t.prismaField({
+    linkedAccounts: t.field({
       type: [LinkedAccount],
       description:
-        'Every account of the session group, including the active one, in the order in which they were linked.',
-      resolve: (query, { session }, _args, { gateway: { stores, runtime } }) =>
-        stores.db.session.findMany({
-          ...query,
-          // A developer token is in no group: it has its own account and no other.
-          where:
-            session.groupId === null ? { id: session.id } : linkedSessions(session.groupId, new Date(runtime.clock())),
-          orderBy: LINKED_ORDER,
-          take: MAX_LISTED,
-          relationLoadStrategy: 'join',
-        }),
+        "Every account that this client's token reaches, the active one included, in the order in which they were linked.",
+      // A developer token is in no group: it has its own account and no other.
+      resolve: ({ session, client }) => (client === null ? [{ session, isActive: true }] : linkedAccounts(client)),
     }),
     session: t.field({
       type: Session,
@@ -70,7 +60,8 @@ builder.queryField('currentUser', (t) =>
   t.field({
     type: CurrentUser,
     nullable: true,
-    description: 'Who is signed in, or null for an anonymous request (never an error).',
+    description:
+      'Who is signed in; null for an anonymous request, and when the active account was signed out. Never an error, unless the request names an account (Atgate-Account) that is not signed in here.',
     resolve: (_root, _args, context) => context.viewer(),
   }),
 )

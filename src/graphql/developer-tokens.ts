@@ -2,7 +2,7 @@ import { parseScope } from '../atproto/scope.ts'
 import { developerTokensOf, MAX_LISTED } from '../sessions/list.ts'
 import { PREFIX_LENGTH, revokeDeveloperToken } from '../sessions/revoke-developer-token.ts'
 import { builder } from './builder.ts'
-import { actingViewer, signedInViewer } from './context.ts'
+import { requireViewer } from './context.ts'
 
 const DeveloperToken = builder.prismaObject('Session', {
   variant: 'DeveloperToken',
@@ -34,14 +34,17 @@ builder.queryField('developerTokens', (t) =>
   t.prismaField({
     type: [DeveloperToken],
     description:
-      "The signed-in account's developer tokens, newest first, without secrets. UNAUTHENTICATED for anonymous requests.",
-    authScopes: { signedIn: true },
+      "The signed-in account's developer tokens, newest first, without secrets; a developer token sees itself alone. " +
+      'UNAUTHENTICATED for anonymous requests.',
+    authScopes: { viewer: true },
     resolve: async (query, _root, _args, context) => {
-      const { session } = await signedInViewer(context)
+      const { session, client } = await requireViewer(context)
       const { stores, runtime } = context.gateway
       return stores.db.session.findMany({
         ...query,
-        where: developerTokensOf(session.did, new Date(runtime.clock())),
+        where: {
+          AND: [developerTokensOf(session.did, new Date(runtime.clock())), client === null ? { id: session.id } : {}],
+        },
         orderBy: { createdAt: 'desc' },
         take: MAX_LISTED,
         relationLoadStrategy: 'join',
@@ -65,13 +68,14 @@ const RevokeDeveloperTokenPayload = builder.objectRef<{ revokedId: string }>('Re
 builder.mutationField('revokeDeveloperToken', (t) =>
   t.field({
     type: RevokeDeveloperTokenPayload,
-    description: 'Revoke a developer token by the first characters of its id (8 or more).',
-    authScopes: { signedIn: true },
+    description:
+      'Revoke a developer token by the first characters of its id (8 or more). A developer token may revoke itself alone.',
+    authScopes: { viewer: true },
     args: { input: t.arg({ type: RevokeDeveloperTokenInput, required: true }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = await actingViewer(context)
-      const { client } = context.clientRequest
-      return { revokedId: await revokeDeveloperToken(context.gateway, { viewer, prefix: input.prefix, client }) }
+      const viewer = await requireViewer(context)
+      const { client: from } = context.clientRequest
+      return { revokedId: await revokeDeveloperToken(context.gateway, { viewer, prefix: input.prefix, from }) }
     },
   }),
 )

@@ -5,9 +5,14 @@ import { type Logger, logGatewayError } from '../platform/logger.ts'
 import type { ServerContext } from './context.ts'
 
 /**
- * Only these errors set the HTTP status, so that clients and proxies retry. All others are reported in a 200 response.
+ * Only these errors set the HTTP status: those after which clients and proxies retry, and the one that is found before
+ * anything is executed. All others are reported in a 200 response.
  */
-const HTTP_STATUS: Partial<Record<ErrorCode, number>> = { SERVICE_UNAVAILABLE: 503, RATE_LIMITED: 429 }
+const HTTP_STATUS: Partial<Record<ErrorCode, number>> = {
+  ACCOUNT_CHANGED: 409,
+  RATE_LIMITED: 429,
+  SERVICE_UNAVAILABLE: 503,
+}
 
 /** In characters. GraphQL's own are longer only if they repeat what the client sent. */
 const MAX_MESSAGE = 1000
@@ -33,8 +38,13 @@ export function publicError(error: unknown): Error {
   if (original instanceof GraphQLError) return shortened(original)
   const location = error instanceof GraphQLError ? locationOf(error) : {}
   if (!(original instanceof GatewayError)) return maskedError(original, location)
-  const { code, message, retryAfter, missingScopes } = original
-  const extensions = { code, ...(retryAfter && { retryAfter }), ...(missingScopes && { missingScopes }) }
+  const { code, message, reason, retryAfter, missingScopes } = original
+  const extensions = {
+    code,
+    ...(reason && { reason }),
+    ...(retryAfter && { retryAfter }),
+    ...(missingScopes && { missingScopes }),
+  }
   const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
   const http = { status: HTTP_STATUS[code] ?? 200, headers }
   return new PublicError(message, original, { ...location, extensions: { ...extensions, http } })

@@ -1,8 +1,8 @@
+import type { AccountSession, Client } from '../sessions/client.ts'
 import { logout, logoutAll, logoutTo } from '../sessions/sign-out.ts'
-import type { ViewerSession } from '../sessions/viewer.ts'
+import { unauthenticated } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
-import { actingViewer } from './context.ts'
-import { deliverToken } from './deliver-token.ts'
+import { type Context, requireClient } from './context.ts'
 import { LinkedAccount } from './linked-account.ts'
 
 const LogoutInput = builder.inputType('LogoutInput', {
@@ -12,18 +12,20 @@ const LogoutInput = builder.inputType('LogoutInput', {
   }),
 })
 
-type Logout = { switchedTo: ViewerSession | null; sessionToken: string | null }
-
-const LogoutPayload = builder.objectRef<Logout>('LogoutPayload').implement({
+const LogoutPayload = builder.objectRef<{ switchedTo: AccountSession | null }>('LogoutPayload').implement({
   description: 'The account that the client continues as.',
   fields: (t) => ({
     switchedTo: t.field({
       type: LinkedAccount,
       nullable: true,
       description: 'The account that the client continues as, if switchTo was given.',
-      resolve: (payload) => payload.switchedTo,
+      resolve: ({ switchedTo }) => switchedTo && { session: switchedTo, isActive: true },
     }),
-    sessionToken: t.exposeString('sessionToken', { nullable: true, description: 'As in ExchangeTokenPayload.' }),
+    sessionToken: t.string({
+      nullable: true,
+      description: 'Always null: the token that the client holds goes on unchanged, or has ended.',
+      resolve: () => null,
+    }),
   }),
 })
 
@@ -32,20 +34,21 @@ builder.mutationField('logout', (t) =>
     type: LogoutPayload,
     description:
       'End the current session and continue as the account in switchTo. Without switchTo, sign out the whole group.',
-    authScopes: { signedIn: true },
     args: { input: t.arg({ type: LogoutInput, required: false }) },
     resolve: async (_root, { input }, context) => {
-      const { gateway, clientRequest, cookies } = context
-      const viewer = await actingViewer(context)
-      const request = { viewer, client: clientRequest.client }
+      const { client: from } = context.clientRequest
       if (input?.switchTo != null) {
-        const token = await logoutTo(gateway, { ...request, switchTo: input.switchTo })
-        const { session, sessionToken } = await deliverToken(context, token, viewer.via)
-        return { switchedTo: session, sessionToken }
+        const client = await requireClient(context)
+        const viewer = await context.viewer()
+        const switchedTo = await logoutTo(context.gateway, { client, viewer, switchTo: input.switchTo, from })
+        context.forgetCaller()
+        return { switchedTo }
       }
-      await logout(gateway, request)
-      if (viewer.via === 'cookie') cookies.clearSession()
-      return { switchedTo: null, sessionToken: null }
+      const caller = await context.caller()
+      if (caller === null) throw unauthenticated(null)
+      await logout(context.gateway, { caller, from })
+      signedOut(context, caller.client)
+      return { switchedTo: null }
     },
   }),
 )
@@ -61,12 +64,18 @@ builder.mutationField('logoutAll', (t) =>
   t.field({
     type: LogoutAllPayload,
     description: 'End every session of the session group.',
-    authScopes: { signedIn: true },
+    authScopes: { client: true },
     resolve: async (_root, _args, context) => {
-      const viewer = await actingViewer(context)
-      const loggedOutCount = await logoutAll(context.gateway, { viewer, client: context.clientRequest.client })
-      if (viewer.via === 'cookie') context.cookies.clearSession()
+      const client = await requireClient(context)
+      const loggedOutCount = await logoutAll(context.gateway, { client, from: context.clientRequest.client })
+      signedOut(context, client)
       return { loggedOutCount }
     },
   }),
 )
+
+/** A cookie beside a bearer token belongs to another client. */
+function signedOut(context: Context, client: Client | null): void {
+  context.forgetCaller()
+  if (client?.token.kind === 'BROWSER') context.cookies.clearSession()
+}

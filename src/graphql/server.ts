@@ -5,6 +5,7 @@ import { type Context, createContext, type ServerContext } from './context.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
 import { CACHED_DOCUMENTS } from './limits/numbers.ts'
 import { limitsPlugin } from './limits/plugin.ts'
+import { namedAccountPlugin } from './named-account.ts'
 import { schema } from './schema.ts'
 import { unsentStreamsPlugin } from './unsent-streams.ts'
 
@@ -20,6 +21,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     maskedErrors: { maskError: publicError },
     plugins: [
       limitsPlugin({ describesSchema: gateway.config.graphiql }),
+      namedAccountPlugin(),
       unsentStreamsPlugin(),
       errorLogPlugin(gateway.runtime.logger),
     ],

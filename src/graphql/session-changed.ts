@@ -1,9 +1,9 @@
 import { SESSION_CHANGE_KINDS, type SessionChangeKind, sessionChanges } from '../sessions/changes.ts'
 import { builder } from './builder.ts'
-import { signedInViewer } from './context.ts'
+import { requireClient } from './context.ts'
 
 const DESCRIPTIONS: Record<SessionChangeKind, string> = {
-  ACCOUNT_ADDED: 'Another account was linked.',
+  ACCOUNT_ADDED: 'Another account was linked, or an account was signed in again.',
   ACCOUNT_SWITCHED: 'Another account became the active one.',
   ACCOUNT_REMOVED: 'An account that was not the active one was signed out.',
   SCOPES_UPGRADED: 'An account has granted more scopes.',
@@ -30,9 +30,9 @@ builder.subscriptionField('sessionChanged', (t) =>
   t.field({
     type: SessionChanged,
     description:
-      'Reports changes of the session group, for other tabs. Ends when this session is no longer active: subscribe again.',
-    authScopes: { signedIn: true },
-    subscribe: async (_root, _args, context) => sessionChanges(context.gateway, await signedInViewer(context)),
+      'Reports changes of the session group, for other tabs. It belongs to the token, whichever account is active. Ends with the token, and after an hour: subscribe again.',
+    authScopes: { client: true },
+    subscribe: async (_root, _args, context) => sessionChanges(context.gateway, await requireClient(context)),
     resolve: (kind) => ({ kind }),
   }),
 )

@@ -1,7 +1,7 @@
 import { MAX_LISTED, signedInSessions } from '../sessions/list.ts'
 import { revokeSession } from '../sessions/revoke.ts'
 import { builder } from './builder.ts'
-import { actingViewer, signedInViewer } from './context.ts'
+import { requireAccount } from './context.ts'
 
 const SessionKind = builder.enumType('SessionKind', {
   description: 'How a client holds its session.',
@@ -39,7 +39,7 @@ export const Session = builder.prismaObject('Session', {
     }),
     isCurrent: t.boolean({
       description: 'Whether it is the session of this request.',
-      resolve: async (session, _args, context) => (await context.viewer())?.session.id === session.id,
+      resolve: async ({ id }, _args, context) => (await context.currentSessionId()) === id,
     }),
     needsReauthentication: t.boolean({
       description: "True when the PDS no longer accepts this session's OAuth grant.",
@@ -53,9 +53,9 @@ builder.queryField('sessions', (t) =>
     type: ['Session'],
     description:
       'Where the signed-in account is signed in (browser and SDK sessions, not developer tokens), newest first.',
-    authScopes: { signedIn: true },
+    authScopes: { account: true },
     resolve: async (query, _root, _args, context) => {
-      const { session } = await signedInViewer(context)
+      const { session } = (await requireAccount(context)).viewer
       const { stores, runtime } = context.gateway
       return stores.db.session.findMany({
         ...query,
@@ -84,11 +84,11 @@ builder.mutationField('revokeSession', (t) =>
   t.field({
     type: RevokeSessionPayload,
     description: "Sign one of this account's other sessions out.",
-    authScopes: { signedIn: true },
+    authScopes: { account: true },
     args: { input: t.arg({ type: RevokeSessionInput, required: true }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = await actingViewer(context)
-      await revokeSession(context.gateway, { viewer, id: input.id, client: context.clientRequest.client })
+      const acting = await requireAccount(context)
+      await revokeSession(context.gateway, { ...acting, id: input.id, from: context.clientRequest.client })
       return { revokedId: input.id }
     },
   }),

@@ -5,9 +5,9 @@ import { scopeUpgrade } from '../flows/kinds/scope-upgrade.ts'
 import { type FlowReturn, type StartedFlow, startFlow } from '../flows/start.ts'
 import type { StartSource } from '../flows/start-limit.ts'
 import { GatewayError } from '../platform/errors.ts'
-import type { Viewer } from '../sessions/viewer.ts'
+import type { Client } from '../sessions/client.ts'
 import { builder } from './builder.ts'
-import { actingViewer, type Context } from './context.ts'
+import { type Context, requireAccount, requireClient } from './context.ts'
 
 const StartAuthorizationPayload = builder.objectRef<StartedFlow>('StartAuthorizationPayload').implement({
   description: 'A flow that has started.',
@@ -36,13 +36,13 @@ builder.mutationField('startAddAccount', (t) =>
   t.field({
     type: StartAuthorizationPayload,
     description: 'Start an authorization (prompt=login) that links another account to this session group.',
-    authScopes: { signedIn: true },
+    authScopes: { client: true },
     args: { input: t.arg({ type: StartAddAccountInput, required: true }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = await actingViewer(context)
-      const request = { viewer, handle: input.handle }
-      const source = sourceOf(context, viewer)
-      return startFlow(context.gateway, addAccount, { request, source, ...returnOfSession(context, viewer, input) })
+      const client = await requireClient(context)
+      const request = { client, handle: input.handle }
+      const source = sourceOf(context, client)
+      return startFlow(context.gateway, addAccount, { request, source, ...returnOfSession(context, client, input) })
     },
   }),
 )
@@ -64,13 +64,13 @@ builder.mutationField('startScopeUpgrade', (t) =>
   t.field({
     type: StartAuthorizationPayload,
     description: 'Start an authorization that replaces this session by one with more scopes.',
-    authScopes: { signedIn: true },
+    authScopes: { account: true },
     args: { input: t.arg({ type: StartScopeUpgradeInput, required: true }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = await actingViewer(context)
-      const request = { viewer, scopes: input.scopes }
-      const source = sourceOf(context, viewer)
-      return startFlow(context.gateway, scopeUpgrade, { request, source, ...returnOfSession(context, viewer, input) })
+      const { client, viewer } = await requireAccount(context)
+      const request = { client, viewer, scopes: input.scopes }
+      const source = sourceOf(context, client)
+      return startFlow(context.gateway, scopeUpgrade, { request, source, ...returnOfSession(context, client, input) })
     },
   }),
 )
@@ -84,6 +84,10 @@ const StartDeveloperTokenInput = builder.inputType('StartDeveloperTokenInput', {
       description:
         'Default 90, at most 365, unless configured otherwise; never past the OAuth grant. 0 means the longest allowed.',
     }),
+    scopes: t.stringList({
+      required: false,
+      description: 'The scopes of the token, each held by the session. Default: all of them.',
+    }),
     returnTo: t.string({ required: false, description: RETURN_TO }),
     exchangeChallenge: t.string({ required: false, description: EXCHANGE_CHALLENGE }),
   }),
@@ -93,41 +97,41 @@ builder.mutationField('startDeveloperToken', (t) =>
   t.field({
     type: StartAuthorizationPayload,
     description: 'Start an authorization that creates a developer token with an OAuth grant of its own.',
-    authScopes: { signedIn: true },
+    authScopes: { account: true },
     args: { input: t.arg({ type: StartDeveloperTokenInput, required: true }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = await actingViewer(context)
-      const { name = null, expiresInDays = null, returnTo = null, exchangeChallenge = null } = input
-      const binding = bindingOf(context, viewer, exchangeChallenge)
-      const request = { viewer, name, expiresInDays }
-      const source = sourceOf(context, viewer)
+      const { client, viewer } = await requireAccount(context)
+      const { name = null, expiresInDays = null, scopes = null, returnTo = null, exchangeChallenge = null } = input
+      const binding = bindingOf(context, client, exchangeChallenge)
+      const request = { client, viewer, name, expiresInDays, scopes }
+      const source = sourceOf(context, client)
       return startFlow(context.gateway, developerToken, { request, returnTo, binding, source })
     },
   }),
 )
 
-function sourceOf({ clientRequest }: Context, { session }: Viewer): StartSource {
-  return { ip: clientRequest.client.ip, sessionId: session.id }
+function sourceOf({ clientRequest }: Context, { token }: Client): StartSource {
+  return { ip: clientRequest.client.ip, tokenId: token.id }
 }
 
 type ReturnInput = { returnTo?: string | null | undefined; exchangeChallenge?: string | null | undefined }
 
 /**
- * How a flow returns that makes a session of the viewer's group. The client holds the new session as it holds its own:
+ * How a flow returns that makes a session of the client's group. The client holds the new session as it holds its own:
  * a script that could turn a cookie into a token that it can read would be as dangerous as one that reads the cookie.
  */
-function returnOfSession(context: Context, viewer: Viewer, input: ReturnInput): FlowReturn {
+function returnOfSession(context: Context, client: Client, input: ReturnInput): FlowReturn {
   const { returnTo = null, exchangeChallenge = null } = input
-  if (viewer.via === 'cookie' && exchangeChallenge !== null) {
+  if (client.token.kind === 'BROWSER' && exchangeChallenge !== null) {
     throw new GatewayError('BAD_USER_INPUT', 'exchangeChallenge is for clients without cookies. Leave it out.')
   }
-  return { returnTo, binding: bindingOf(context, viewer, exchangeChallenge) }
+  return { returnTo, binding: bindingOf(context, client, exchangeChallenge) }
 }
 
 /** Binds the flow to the client that starts it: by its challenge, or by the client cookie of its browser. */
-function bindingOf({ clientRequest, cookies }: Context, { via }: Viewer, challenge: string | null): ClientBinding {
+function bindingOf({ clientRequest, cookies }: Context, { token }: Client, challenge: string | null): ClientBinding {
   if (challenge !== null) return bindToChallenge(challenge)
-  if (via === 'bearer') {
+  if (token.kind === 'SDK') {
     throw new GatewayError('BAD_USER_INPUT', 'A client without cookies must give an exchangeChallenge.')
   }
   const clientCookie = clientRequest.clientCookie ?? newClientCookie()

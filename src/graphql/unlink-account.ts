@@ -1,11 +1,11 @@
 import { unlinkAccount } from '../sessions/unlink.ts'
 import { builder } from './builder.ts'
-import { actingViewer } from './context.ts'
+import { requireAccount } from './context.ts'
 
 const UnlinkAccountInput = builder.inputType('UnlinkAccountInput', {
   description: 'Which account to sign out.',
   fields: (t) => ({
-    did: t.id({ required: true, description: 'One of currentUser.linkedAccounts, but not the active one.' }),
+    did: t.id({ required: true, description: 'One of linkedAccounts, but not the one that the request acts as.' }),
   }),
 })
 
@@ -17,13 +17,13 @@ const UnlinkAccountPayload = builder.objectRef<{ unlinkedDid: string }>('UnlinkA
 builder.mutationField('unlinkAccount', (t) =>
   t.field({
     type: UnlinkAccountPayload,
-    description: 'Sign out another account of the session group. The active one stays signed in.',
-
-    authScopes: { signedIn: true },
+    description: 'Sign out another account of the session group. The one that the request acts as stays signed in.',
+    authScopes: { account: true },
     args: { input: t.arg({ type: UnlinkAccountInput, required: true }) },
     resolve: async (_root, { input }, context) => {
-      const viewer = await actingViewer(context)
-      await unlinkAccount(context.gateway, { viewer, did: input.did, client: context.clientRequest.client })
+      const acting = await requireAccount(context)
+      await unlinkAccount(context.gateway, { ...acting, did: input.did, from: context.clientRequest.client })
+      context.forgetCaller()
       return { unlinkedDid: input.did }
     },
   }),

@@ -10,9 +10,9 @@ import { noStore } from './no-store.ts'
  */
 export function callbackHandler(gateway: Gateway, cookies: Cookies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const { clientCookie, client } = clientRequest(request, cookies)
+    const { clientCookie, sessionCookie, client } = clientRequest(request, cookies)
     const params = new URL(request.url, gateway.config.publicUrl).searchParams
-    const destination = await completeFlow(gateway, { params, clientCookie, client })
+    const destination = await completeFlow(gateway, { params, clientCookie, sessionCookie, client })
     return noStore(reply).redirect(destination, 303)
   }
 }

@@ -10,7 +10,13 @@ export function clientRequest(request: FastifyRequest, cookies: Cookies): Client
   return {
     id: request.id,
     authorization: request.headers.authorization ?? null,
+    account: namedAccount(request),
     ...cookies.read(request),
     client: { ip: request.ip, userAgent: request.headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null },
   }
+}
+
+function namedAccount({ headers }: FastifyRequest): string | null {
+  const named = headers['atgate-account']
+  return named === undefined ? null : String(named)
 }

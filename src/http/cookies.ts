@@ -4,8 +4,8 @@ import type { Config } from '../config/config.ts'
 import { DAY } from '../platform/clock.ts'
 import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
 
-/** The longest that browsers keep a cookie, in seconds. */
-const CLIENT_COOKIE_MAX_AGE = (400 * DAY) / 1000
+/** In seconds: the longest that browsers keep a cookie. What a session is worth then, the server decides. */
+const MAX_AGE = (400 * DAY) / 1000
 
 /** Reads and writes the gateway's two cookies. */
 export interface Cookies {
@@ -23,6 +23,7 @@ export function createCookies({ secure }: Pick<Config, 'secure'>): Cookies {
   const sessionName = `${prefix}atgate`
   const clientName = `${prefix}atgate-client`
   const attributes: CookieSerializeOptions = { path: '/', httpOnly: true, sameSite: 'lax', secure }
+  const kept: CookieSerializeOptions = { ...attributes, maxAge: MAX_AGE }
 
   return {
     read: ({ cookies }) => ({
@@ -30,10 +31,9 @@ export function createCookies({ secure }: Pick<Config, 'secure'>): Cookies {
       clientCookie: cookies[clientName] ?? null,
     }),
     of: (reply) => ({
-      setSession: (sessionToken, maxAge) => void reply.setCookie(sessionName, sessionToken, { ...attributes, maxAge }),
+      setSession: (sessionToken) => void reply.setCookie(sessionName, sessionToken, kept),
       clearSession: () => void reply.clearCookie(sessionName, attributes),
-      setClient: (clientCookie) =>
-        void reply.setCookie(clientName, clientCookie, { ...attributes, maxAge: CLIENT_COOKIE_MAX_AGE }),
+      setClient: (clientCookie) => void reply.setCookie(clientName, clientCookie, kept),
     }),
   }
 }

@@ -15,3 +15,8 @@ export async function logRequest(request: FastifyRequest, reply: FastifyReply): 
     'request',
   )
 }
+
+/** Tells the client the id by which the log has its request. */
+export async function sendRequestId(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('x-request-id', request.id)
+}

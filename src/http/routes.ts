@@ -15,7 +15,7 @@ import { shedLoad } from './load-shedding.ts'
 import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
-import { logRequest } from './request-log.ts'
+import { logRequest, sendRequestId } from './request-log.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { pagePolicy } from './security-headers.ts'
@@ -23,6 +23,19 @@ import { startHandler } from './start.ts'
 
 /** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
 const MAX_BODY_BYTES = 32 * 1024
+
+/** What a frontend on another origin may send, and read. */
+const CORS_REQUEST_HEADERS = [
+  'content-type',
+  'authorization',
+  'atgate-account',
+  'atproto-proxy',
+  'atproto-accept-labelers',
+]
+const CORS_RESPONSE_HEADERS = ['x-request-id', 'retry-after', 'atgate-error', 'atproto-repo-rev']
+
+/** In seconds: the longest that Chrome keeps the answer to a preflight. */
+const CORS_MAX_AGE = 7200
 
 type Options = { graphql: GraphqlServer; connectionLimits: ConnectionLimits }
 
@@ -47,6 +60,7 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
   // Only JSON is accepted. An HTML form on another site can send text/plain.
   server.removeContentTypeParser('text/plain')
   server.addHook('onResponse', logRequest)
+  server.addHook('onRequest', sendRequestId)
   server.addHook('onRequest', refuseSecondHost)
   if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
 
@@ -56,7 +70,9 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
     origin: [...config.allowedOrigins],
     credentials: true,
     methods: ['GET', 'POST'],
-    exposedHeaders: ['retry-after'],
+    allowedHeaders: CORS_REQUEST_HEADERS,
+    exposedHeaders: CORS_RESPONSE_HEADERS,
+    maxAge: CORS_MAX_AGE,
   })
   await shedLoad(server, config.maxEventLoopDelay)
 

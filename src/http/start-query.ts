@@ -42,7 +42,7 @@ export function readStart(request: FastifyRequest, cookies: Cookies): Start {
   const { exchange_challenge: challenge } = query.data
   const binding = challenge === undefined ? bindToCookie(clientCookie) : bindToChallenge(challenge)
   // A session that is signed in already does not begin this: its cookie may be anybody's.
-  const source = { ip: client.ip, sessionId: null }
+  const source = { ip: client.ip, tokenId: null }
   return { query: query.data, binding, clientCookie, sessionCookie, source }
 }
 

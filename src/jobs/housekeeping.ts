@@ -1,6 +1,7 @@
 import { EXCHANGE_TOKEN_TTL } from '../flows/exchange-token.ts'
 import type { Gateway } from '../gateway.ts'
 import { DAY, MINUTE } from '../platform/clock.ts'
+import { endTokens } from '../sessions/end-tokens.ts'
 import { withSessionChanges } from '../sessions/with-session-changes.ts'
 import type { Prisma } from '../store/sql/generated/client.ts'
 
@@ -25,13 +26,12 @@ export function startHousekeeping(gateway: Gateway): () => Promise<void> {
   }
 }
 
-/** One round: sessions that nobody can use any more, grants that were not revoked, audit events past their time. */
+/** One round: what nobody can use any more, grants that were not revoked, audit events past their time. */
 export async function sweep(gateway: Gateway): Promise<void> {
   const now = gateway.runtime.clock()
   await sweepSessions(gateway, { expiresAt: { lte: new Date(now) } })
-  await sweepSessions(gateway, { secretHash: null, createdAt: { lte: new Date(now - EXCHANGE_TOKEN_TTL - MINUTE) } })
-  // The client of a group without an active session has no token left to switch with.
-  await sweepSessions(gateway, { group: { sessions: { none: { isActive: true } } } })
+  await sweepSessions(gateway, { exchangedAt: null, createdAt: { lte: new Date(now - EXCHANGE_TOKEN_TTL - MINUTE) } })
+  await endTokens(gateway, { take: BATCH })
   await gateway.atproto.revocations.resume()
   await sweepAuditEvents(gateway, new Date(now - gateway.config.auditDays * DAY))
 }
@@ -39,7 +39,7 @@ export async function sweep(gateway: Gateway): Promise<void> {
 async function sweepSessions(gateway: Gateway, where: Prisma.SessionWhereInput): Promise<void> {
   const found = await gateway.stores.db.session.findMany({ where, select: { id: true }, take: BATCH })
   if (found.length === 0) return
-  // The condition is checked again: a session that was used or switched to meanwhile is kept.
+  // The condition is checked again: a session that was used or exchanged meanwhile is kept.
   const stillSo = { AND: [where, { id: { in: found.map(({ id }) => id) } }] }
   await withSessionChanges(gateway, {}, (rows) => rows.end(stillSo))
 }

@@ -10,6 +10,7 @@ export const ERROR_STATUS = {
   ACCOUNT_CREATION_DISABLED: 403,
   ALREADY_LINKED: 409,
   ALREADY_ACTIVE: 409,
+  ACCOUNT_CHANGED: 409,
   ACCOUNT_NOT_LINKED: 404,
   EXCHANGE_TOKEN_INVALID: 400,
   SCOPE_NOT_OFFERED: 400,
@@ -22,6 +23,9 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS
 
+/** Why, where a code alone does not say it. */
+export type ErrorReason = 'ACCOUNT_SIGNED_OUT'
+
 export type GatewayErrorOptions = {
   /** What caused the error. Logged, never shown. */
   cause?: unknown
@@ -29,6 +33,8 @@ export type GatewayErrorOptions = {
   detail?: string
   /** Seconds after which a retry makes sense. */
   retryAfter?: number
+  /** Tells two cases of one code apart, for clients that treat them differently. */
+  reason?: ErrorReason
   /** Scopes that the request needs and the session lacks. A scope upgrade can request them. */
   missingScopes?: readonly string[]
 }
@@ -42,6 +48,7 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly detail: string | undefined
   readonly retryAfter: number | undefined
+  readonly reason: ErrorReason | undefined
   readonly missingScopes: readonly string[] | undefined
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -49,6 +56,7 @@ export class GatewayError extends Error {
     this.code = code
     this.detail = options.detail
     this.retryAfter = options.retryAfter
+    this.reason = options.reason
     this.missingScopes = options.missingScopes
   }
 

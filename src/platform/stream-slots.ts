@@ -1,7 +1,7 @@
 import { GatewayError } from './errors.ts'
 
-/** How many event streams one session may have open in a process. Each open tab has one. */
-const PER_SESSION = 20
+/** How many event streams one token may have open in a process. Each open tab has one. */
+const PER_TOKEN = 20
 
 /** How many there may be in a process: each holds a connection, and a subscription in the ephemeral store. */
 const IN_ALL = 1000
@@ -15,31 +15,31 @@ export interface StreamSlots {
    * Takes the place of a stream. The function that it returns gives the place back, once.
    * @throws GatewayError RATE_LIMITED
    */
-  take(sessionId: string): () => void
+  take(tokenId: string): () => void
   /** How many are taken. */
   open(): number
 }
 
-export function createStreamSlots({ perSession = PER_SESSION, inAll = IN_ALL } = {}): StreamSlots {
+export function createStreamSlots({ perToken = PER_TOKEN, inAll = IN_ALL } = {}): StreamSlots {
   const taken = new Map<string, number>()
   let total = 0
 
-  function change(sessionId: string, by: 1 | -1): void {
+  function change(tokenId: string, by: 1 | -1): void {
     total += by
-    const count = (taken.get(sessionId) ?? 0) + by
-    if (count === 0) taken.delete(sessionId)
-    else taken.set(sessionId, count)
+    const count = (taken.get(tokenId) ?? 0) + by
+    if (count === 0) taken.delete(tokenId)
+    else taken.set(tokenId, count)
   }
 
   return {
     open: () => total,
-    take(sessionId) {
-      if ((taken.get(sessionId) ?? 0) >= perSession) throw tooMany(`This session has ${perSession} event streams open.`)
+    take(tokenId) {
+      if ((taken.get(tokenId) ?? 0) >= perToken) throw tooMany(`This token has ${perToken} event streams open.`)
       if (total >= inAll) throw tooMany('Too many event streams are open.')
-      change(sessionId, 1)
+      change(tokenId, 1)
       let isTaken = true
       return () => {
-        if (isTaken) change(sessionId, -1)
+        if (isTaken) change(tokenId, -1)
         isTaken = false
       }
     },

@@ -1,34 +1,56 @@
 import type { ClientInfo } from '../audit/audit.ts'
 import type { Gateway } from '../gateway.ts'
 import { addressKey } from '../platform/address.ts'
-import { parseSessionToken, secretMatches } from './token.ts'
-import { findSession, type Viewer, type ViewerSession } from './viewer.ts'
+import type { SessionKind } from '../store/sql/generated/client.ts'
+import { accountIncludes, type Client, findClient } from './client.ts'
+import { confirmFirstUse } from './first-use.ts'
+import { type ParsedToken, parseToken, secretMatches } from './token.ts'
+import type { Caller } from './viewer.ts'
+import type { ChangeParts } from './with-session-changes.ts'
 
-/** The session tokens that a request carries. */
+/** The tokens that a request carries. */
 export type PresentedTokens = { sessionCookie: string | null; authorization: string | null }
 
-type Parts = {
+/** A token's text, and what it came as. */
+type Presented = { text: string; as: 'cookie' | 'bearer' }
+
+type ReadParts = {
   stores: Pick<Gateway['stores'], 'db'>
   runtime: Pick<Gateway['runtime'], 'clock'>
 }
 
-type LimitedParts = Parts & { runtime: Pick<Gateway['runtime'], 'limits' | 'provenTokens'> }
-
 /**
- * Who makes a request, or null. The cookie counts if there is one, else a bearer token (RFC 6750 §2.1).
- * One database query; nothing is written.
+ * Finds out what a request's token proves, in one database query. A bearer token (RFC 6750 §2.1) counts before a
+ * cookie; other schemes of authorization are none of the gateway's business. Nothing is written but the first use of a
+ * token.
  * @throws GatewayError RATE_LIMITED when the address has sent too many tokens that are not valid
  */
 export async function authenticate(
-  parts: LimitedParts,
-  { sessionCookie, authorization, client }: PresentedTokens & { client: Pick<ClientInfo, 'ip'> },
-): Promise<Viewer | null> {
-  const text = sessionCookie ?? bearerToken(authorization)
+  parts: ChangeParts,
+  { client, ...tokens }: PresentedTokens & { client: ClientInfo },
+): Promise<Caller | null> {
+  const presented = presentedToken(tokens)
   // What does not even have the form of a token costs no query, and is not counted.
-  if (text === null || parseSessionToken(text) === null) return null
-  const presented = await withFailureLimit(parts, { text, ip: client.ip }, () => presentedSession(parts, text))
-  if (presented === null) return null
-  return { ...presented, via: sessionCookie === null ? 'bearer' : 'cookie' }
+  if (presented === null || parseToken(presented.text) === null) return null
+  const caller = await withFailureLimit(parts, { text: presented.text, ip: client.ip }, () =>
+    callerOf(parts, presented),
+  )
+  if (caller === null || caller.client === null || caller.client.token.confirmedAt !== null) return caller
+  await confirmFirstUse(parts, { token: caller.client.token, client })
+  // What this request may reach, and who is active, follows from the first use.
+  return callerOf(parts, presented)
+}
+
+/** The client that a session cookie proves, without counting as a use of its token; null when it proves none. */
+export async function clientOfCookie(parts: ReadParts, sessionCookie: string | null): Promise<Client | null> {
+  if (sessionCookie === null) return null
+  return (await callerOf(parts, { text: sessionCookie, as: 'cookie' }))?.client ?? null
+}
+
+function presentedToken({ sessionCookie, authorization }: PresentedTokens): Presented | null {
+  const bearer = /^Bearer +(.*)$/i.exec(authorization ?? '')?.[1]
+  if (bearer !== undefined) return { text: bearer.trim(), as: 'bearer' }
+  return sessionCookie === null ? null : { text: sessionCookie, as: 'cookie' }
 }
 
 /**
@@ -36,7 +58,7 @@ export async function authenticate(
  * query, but with a token that was good the last time it goes on, since others may be behind the same address.
  */
 async function withFailureLimit<T>(
-  { runtime: { limits, provenTokens } }: LimitedParts,
+  { runtime: { limits, provenTokens } }: ChangeParts,
   { text, ip }: { text: string; ip: string | null },
   lookUp: () => Promise<T | null>,
 ): Promise<T | null> {
@@ -52,25 +74,38 @@ async function withFailureLimit<T>(
   return found
 }
 
-/** The session that a session token authenticates, or null. */
-export async function presentedSession(
-  { stores, runtime }: Parts,
-  text: string | null,
-): Promise<{ session: ViewerSession; isReplaced: boolean } | null> {
-  const token = text === null ? null : parseSessionToken(text)
+/** What a token proves, without counting as a use of it; null when it proves nobody, or came as the wrong thing. */
+export async function callerOf(parts: ReadParts, { text, as }: Presented): Promise<Caller | null> {
+  const token = parseToken(text)
   if (token === null) return null
-  const session = await findSession(stores.db, token.id)
-  const now = runtime.clock()
-  if (session === null || session.expiresAt.getTime() <= now) return null
-  const { secretHash, formerHash, isActive, graceUntil } = session
-  const inGrace = graceUntil !== null && graceUntil.getTime() > now
-  if (secretHash !== null && secretMatches(token.secret, secretHash)) {
-    return isActive || inGrace ? { session, isReplaced: !isActive } : null
-  }
-  const isFormer = inGrace && formerHash !== null && secretMatches(token.secret, formerHash)
-  return isFormer ? { session, isReplaced: true } : null
+  if (!token.isDeveloperToken) return clientCaller(parts, token, as)
+  return as === 'bearer' ? developerCaller(parts, token) : null
 }
 
-function bearerToken(authorization: string | null): string | null {
-  return /^Bearer ([^\s]+)$/i.exec(authorization ?? '')?.[1] ?? null
+async function clientCaller(
+  { stores, runtime }: ReadParts,
+  { id, secret }: ParsedToken,
+  as: Presented['as'],
+): Promise<Caller | null> {
+  const client = await findClient(stores.db, id, new Date(runtime.clock()))
+  if (client === null || !secretMatches(secret, client.token.secretHash)) return null
+  // Whose last session has expired is nobody, whether or not housekeeping has ended the group.
+  if (client.accounts.length === 0) return null
+  return client.token.kind === KIND_OF_TRANSPORT[as] ? { client, session: null } : null
+}
+
+/**
+ * What page script could read of a browser's token, or plant as a cookie of a browser, is worth nothing there.
+ */
+const KIND_OF_TRANSPORT: Record<Presented['as'], SessionKind> = { cookie: 'BROWSER', bearer: 'SDK' }
+
+async function developerCaller({ stores, runtime }: ReadParts, { id, secret }: ParsedToken): Promise<Caller | null> {
+  const session = await stores.db.session.findUnique({
+    where: { id },
+    include: accountIncludes,
+    relationLoadStrategy: 'join',
+  })
+  if (session === null || session.expiresAt.getTime() <= runtime.clock()) return null
+  if (session.secretHash === null || !secretMatches(secret, session.secretHash)) return null
+  return { client: null, session }
 }

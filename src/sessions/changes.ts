@@ -1,7 +1,7 @@
 import { EventEmitter, on } from 'node:events'
 import type { Gateway } from '../gateway.ts'
-import { isStillActive } from './still-active.ts'
-import { requireGroup, type Viewer } from './viewer.ts'
+import { HOUR } from '../platform/clock.ts'
+import { type Client, findClient } from './client.ts'
 
 /** What can happen to a session group. */
 export const SESSION_CHANGE_KINDS = [
@@ -23,6 +23,9 @@ type Announcing = {
   runtime: Pick<Gateway['runtime'], 'logger'>
 }
 
+/** How long a stream goes on at most; its client then subscribes again, with the token that it has by then. */
+const LONGEST_STREAM = 1 * HOUR
+
 /**
  * Tells the group's clients on every replica of a committed change. Returns at once and never throws: a client that
  * misses the message queries again when its tab comes into view.
@@ -34,21 +37,20 @@ export function announce({ stores, runtime }: Announcing, { groupId, kind }: Ses
 }
 
 /**
- * The changes of the viewer's session group from now on. Ends with the change after which its session is no longer the
- * active one, or when the gateway closes.
- * @throws GatewayError FORBIDDEN for a developer token, which is in no group; RATE_LIMITED; SERVICE_UNAVAILABLE
+ * The changes of the client's session group from now on. It belongs to the client's token: it goes on when another
+ * account becomes the active one, and ends with the token, after an hour, or when the gateway closes.
+ * @throws GatewayError RATE_LIMITED, SERVICE_UNAVAILABLE
  */
 export async function sessionChanges(
   { stores, runtime }: Pick<Gateway, 'stores' | 'runtime'>,
-  viewer: Viewer,
+  client: Client,
 ): Promise<AsyncIterableIterator<SessionChangeKind>> {
-  const groupId = requireGroup(viewer)
   const { closing } = runtime
-  const giveSlotBack = runtime.streams.take(viewer.session.id)
+  const giveSlotBack = runtime.streams.take(client.token.id)
   const received = new EventEmitter()
   const changes = on(received, 'change', { close: ['end'] })
   const unsubscribe = await stores.ephemeral
-    .subscribe(channelOf(groupId), (message) => {
+    .subscribe(channelOf(client.group.id), (message) => {
       // A newer replica may announce a kind that this one does not know.
       if (isKnownKind(message)) received.emit('change', message)
     })
@@ -58,9 +60,11 @@ export async function sessionChanges(
     })
   const end = () => void received.emit('end')
   closing.addEventListener('abort', end, { once: true })
+  let timer: NodeJS.Timeout | undefined
 
   let unsubscribed: Promise<void> | undefined
   async function close(): Promise<IteratorReturnResult<undefined>> {
+    clearTimeout(timer)
     closing.removeEventListener('abort', end)
     giveSlotBack()
     end()
@@ -70,9 +74,15 @@ export async function sessionChanges(
     return { value: undefined, done: true }
   }
 
-  async function isActive(): Promise<boolean> {
+  /** The client as it is now; null when its token has ended. Sees to it that the stream ends with the token. */
+  async function look(): Promise<Client | null> {
     try {
-      return await isStillActive(stores.db, viewer)
+      const now = runtime.clock()
+      const current = await findClient(stores.db, client.token.id, new Date(now))
+      clearTimeout(timer)
+      if (current === null) return null
+      timer = setTimeout(end, Math.min(current.token.endsAt.getTime() - now, LONGEST_STREAM)).unref()
+      return current
     } catch (error) {
       await close()
       throw error
@@ -87,13 +97,17 @@ export async function sessionChanges(
       const { value, done } = await changes.next()
       if (done) return close()
       const [kind] = value as [SessionChangeKind]
-      if (!(await isActive())) await close()
+      if ((await look()) === null) await close()
       return { value: kind, done: false }
     },
     return: close,
   }
-  // A change between the look-up of the viewer and the subscription would be missed otherwise.
-  if (!(await isActive())) received.emit('change', 'ACCOUNT_SWITCHED' satisfies SessionChangeKind)
+  // A change between the look-up of the client and the subscription would be missed otherwise.
+  const current = await look()
+  if (current === null) received.emit('change', 'SIGNED_OUT' satisfies SessionChangeKind)
+  else if (current.group.version !== client.group.version) {
+    received.emit('change', 'ACCOUNT_SWITCHED' satisfies SessionChangeKind)
+  }
   return iterator
 }
 

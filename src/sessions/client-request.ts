@@ -6,13 +6,14 @@ export type ClientRequest = PresentedTokens & {
   /** The id under which the log has this request. */
   id: string
   clientCookie: string | null
+  /** The DID of the account that the request names to act as (`Atgate-Account`). */
+  account: string | null
   client: ClientInfo
 }
 
 /** Writes the gateway's two cookies to an answer. */
 export interface ClientCookies {
-  /** @param maxAge in seconds */
-  setSession(sessionToken: string, maxAge: number): void
+  setSession(sessionToken: string): void
   clearSession(): void
   setClient(clientCookie: string): void
 }

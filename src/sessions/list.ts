@@ -6,12 +6,15 @@ import type { Prisma } from '../store/sql/generated/client.ts'
  */
 export const MAX_LISTED = 200
 
+/** How many accounts may be signed in side by side in one client. */
+export const MAX_ACCOUNTS = 10
+
 /** The sessions in which an account is signed in: exchanged and not expired, developer tokens not among them. */
 export function signedInSessions(did: string, now: Date): Prisma.SessionWhereInput {
-  return { did, kind: { in: ['BROWSER', 'SDK'] }, secretHash: { not: null }, expiresAt: { gt: now } }
+  return { did, kind: { in: ['BROWSER', 'SDK'] }, exchangedAt: { not: null }, expiresAt: { gt: now } }
 }
 
 /** The account's developer tokens: exchanged and not expired. */
 export function developerTokensOf(did: string, now: Date): Prisma.SessionWhereInput {
-  return { did, kind: 'DEVELOPER_TOKEN', secretHash: { not: null }, expiresAt: { gt: now } }
+  return { did, kind: 'DEVELOPER_TOKEN', exchangedAt: { not: null }, expiresAt: { gt: now } }
 }

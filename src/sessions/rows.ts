@@ -1,13 +1,14 @@
-import { SECOND } from '../platform/clock.ts'
-import { newId, newSecret } from '../platform/random.ts'
-import { Prisma, type Session } from '../store/sql/generated/client.ts'
-import { hashSecret, type SessionToken } from './token.ts'
-
-/** How long a replaced secret still authenticates, so that requests in flight in other tabs do not fail. */
-export const GRACE = 10 * SECOND
+import { newId } from '../platform/random.ts'
+import { type ClientToken, Prisma, type Session } from '../store/sql/generated/client.ts'
+import type { SessionChange } from './changes.ts'
+import { REPLACED_LIFETIME, TOKEN_LIFETIME, unusedTokenEnd } from './lifetime.ts'
+import { mintClientToken, mintDeveloperToken } from './token.ts'
 
 /** A session that was ended. Its grant is then to be revoked. */
-export type EndedSession = Pick<Session, 'id' | 'did' | 'grantId' | 'groupId' | 'isActive'>
+export type EndedSession = Pick<Session, 'id' | 'did' | 'grantId' | 'groupId'> & {
+  /** Whether it was the active account of its group. */
+  wasActive: boolean
+}
 
 /** A session as a callback makes it: awaiting its exchange, in no group and without a secret. */
 export type AwaitingSession = Pick<
@@ -16,11 +17,17 @@ export type AwaitingSession = Pick<
 >
 
 /** Where an exchanged session goes. */
-export type Place = { groupId: string; linkedAt: Date; now: Date }
+export type Place = { groupId: string; now: Date } & Partial<
+  Pick<Session, 'linkedAt' | 'authenticatedAt' | 'upgradeScopes' | 'upgradeAskedAt'>
+>
+
+/** What the first use of a token is to do. */
+export type Minting = Pick<ClientToken, 'replacesGroupId' | 'activatesDid'> & { now: Date }
 
 /**
- * The one writer of Session and SessionGroup, within a transaction. Locks are taken in one order, so that no two
- * transactions wait for each other: groups by id, then sessions by id.
+ * The one writer of Session, SessionGroup and ClientToken, within a transaction. Locks are taken in one order, so that
+ * no two transactions wait for each other: groups by id, then sessions by id. Tokens are written under the lock of
+ * their group.
  */
 export class SessionRows {
   readonly tx: Prisma.TransactionClient
@@ -28,16 +35,16 @@ export class SessionRows {
   readonly ended: EndedSession[] = []
   /** The ids of all sessions that this transaction has written, ended ones included. */
   readonly changedIds = new Set<string>()
+  /** What the clients of a group are told after the commit, where it does not follow from the sessions that ended. */
+  readonly announcements: SessionChange[] = []
   readonly #lockedGroups = new Set<string>()
+  readonly #changedGroups = new Set<string>()
 
   constructor(tx: Prisma.TransactionClient) {
     this.tx = tx
   }
 
-  /**
-   * Locks groups until the transaction ends: changes of which sessions a group has, and which is active, go one at a
-   * time.
-   */
+  /** Locks groups until the transaction ends: changes of a group, its sessions and its tokens go one at a time. */
   async lockGroups(ids: readonly string[]): Promise<void> {
     const missing = [...new Set(ids)].filter((id) => !this.#lockedGroups.has(id))
     if (missing.length === 0) return
@@ -51,90 +58,124 @@ export class SessionRows {
     return this.#lockedGroups.has(id)
   }
 
+  /** Raises the version of every group that this transaction has changed. Called once, before the commit. */
+  async raiseVersions(): Promise<void> {
+    const where = { id: { in: [...this.#changedGroups] } }
+    if (this.#changedGroups.size > 0) {
+      await this.tx.sessionGroup.updateMany({ where, data: { version: { increment: 1 } } })
+    }
+  }
+
   /** Locks a session that awaits its exchange; null when there is none: it was exchanged, given up, or never was. */
   async takeAwaiting(id: string): Promise<Session | null> {
     const rows = await this.tx.$queryRaw<unknown[]>`
-      SELECT 1 FROM "Session" WHERE "id" = ${id} AND "secretHash" IS NULL FOR UPDATE`
+      SELECT 1 FROM "Session" WHERE "id" = ${id} AND "exchangedAt" IS NULL FOR UPDATE`
     return rows.length === 0 ? null : this.tx.session.findUniqueOrThrow({ where: { id } })
   }
 
   /** Writes a session that awaits its exchange. */
   async insertAwaiting(session: AwaitingSession): Promise<Session> {
-    const row = await this.tx.session.create({ data: { id: newId(), linkedAt: session.createdAt, ...session } })
+    const { createdAt } = session
+    const row = await this.tx.session.create({
+      data: { id: newId(), linkedAt: createdAt, authenticatedAt: createdAt, ...session },
+    })
     this.changedIds.add(row.id)
     return row
   }
 
   /** Writes a new group. Nobody else can know of it before the transaction ends, so that it needs no lock. */
-  async insertGroup(now: Date): Promise<string> {
-    const { id } = await this.tx.sessionGroup.create({ data: { id: newId(), createdAt: now } })
+  async insertGroup(activeDid: string, now: Date): Promise<string> {
+    const { id } = await this.tx.sessionGroup.create({ data: { id: newId(), activeDid, createdAt: now } })
     this.#lockedGroups.add(id)
     return id
   }
 
-  /** Puts an exchanged session into a locked group, without making it the active one. */
-  async join({ id }: Pick<Session, 'id'>, { groupId, linkedAt, now }: Place): Promise<Session> {
+  /** Puts an exchanged session into a locked group, without making its account the active one. */
+  async join({ id }: Pick<Session, 'id'>, { now, groupId, ...place }: Place): Promise<Session> {
     this.changedIds.add(id)
-    // No client ever holds this secret. It marks the session as exchanged until a switch to it makes another.
-    const secretHash = hashSecret(newSecret())
-    return this.tx.session.update({ where: { id }, data: { groupId, linkedAt, lastUsedAt: now, secretHash } })
+    this.#changedGroups.add(groupId)
+    return this.tx.session.update({ where: { id }, data: { groupId, ...place, exchangedAt: now, lastUsedAt: now } })
   }
 
   /**
-   * Makes a session the one that its client uses, with a new secret, in place of the active one of its group.
-   * The group must be locked.
+   * Mints the token of the client that exchanges a session, in the session's locked group.
+   * @returns the text that the client holds
    */
-  async activate({ id, kind, groupId, secretHash, graceUntil }: Session, now: Date): Promise<SessionToken> {
-    if (groupId !== null) await this.#deactivate(groupId, now)
-    this.changedIds.add(id)
-    const secret = newSecret()
-    const inGrace = graceUntil !== null && graceUntil > now
-    await this.tx.session.update({
-      where: { id },
-      data: {
-        secretHash: hashSecret(secret),
-        formerHash: inGrace ? secretHash : null,
-        isActive: true,
-        // A developer token that was created has not been used yet.
-        lastUsedAt: kind === 'DEVELOPER_TOKEN' ? null : now,
-      },
-    })
-    return { id, secret }
+  async mint({ id: sessionId, kind, groupId, authenticatedAt }: Session, { now, ...uses }: Minting): Promise<string> {
+    if (groupId === null) throw new TypeError('a client token belongs to a group')
+    const id = newId()
+    const { text, secretHash } = mintClientToken(id)
+    // The clocks of two replicas may differ. The token must reach the session that it is minted for.
+    const mintedAt = authenticatedAt > now ? authenticatedAt : now
+    const endsAt = unusedTokenEnd(mintedAt, kind)
+    await this.tx.clientToken.create({ data: { id, secretHash, kind, groupId, sessionId, mintedAt, endsAt, ...uses } })
+    return text
   }
 
-  /** The active session's secret keeps authenticating during the grace period; an older one of it does not. */
-  async #deactivate(groupId: string, now: Date): Promise<void> {
-    const replaced = await this.tx.session.updateManyAndReturn({
-      where: { groupId, isActive: true },
-      data: { isActive: false, formerHash: null, graceUntil: new Date(now.getTime() + GRACE) },
-      select: { id: true },
-    })
-    for (const { id } of replaced) this.changedIds.add(id)
+  /** Makes an exchanged session the session of a developer token, and returns the token. */
+  async mintDeveloperToken({ id }: Pick<Session, 'id'>, now: Date): Promise<string> {
+    this.changedIds.add(id)
+    const { text, secretHash } = mintDeveloperToken(id)
+    await this.tx.session.update({ where: { id }, data: { secretHash, exchangedAt: now } })
+    return text
+  }
+
+  /** Records the first use of a token whose group is locked. False when it was used before, or has ended. */
+  async confirm({ id, mintedAt }: Pick<ClientToken, 'id' | 'mintedAt'>, now: Date): Promise<boolean> {
+    const endsAt = new Date(mintedAt.getTime() + TOKEN_LIFETIME)
+    const where = { id, confirmedAt: null, endsAt: { gt: now } }
+    const { count } = await this.tx.clientToken.updateMany({ where, data: { confirmedAt: now, endsAt } })
+    return count > 0
+  }
+
+  /** Ends, in a minute, the tokens of a locked group that were used before this one was. */
+  async endReplacedTokens({ id, groupId }: Pick<ClientToken, 'id' | 'groupId'>, now: Date): Promise<void> {
+    const endsAt = new Date(now.getTime() + REPLACED_LIFETIME)
+    const where = { groupId, id: { not: id }, confirmedAt: { not: null }, endsAt: { gt: endsAt } }
+    await this.tx.clientToken.updateMany({ where, data: { endsAt } })
+  }
+
+  /** Deletes tokens that have ended, of locked groups. */
+  async deleteTokens(ids: readonly string[]): Promise<void> {
+    await this.tx.clientToken.deleteMany({ where: { id: { in: [...ids] } } })
+  }
+
+  /** Makes another account of a locked group the active one. */
+  async activate(groupId: string, did: string): Promise<void> {
+    this.#changedGroups.add(groupId)
+    await this.tx.sessionGroup.updateMany({ where: { id: groupId }, data: { activeDid: did } })
+  }
+
+  /** Records what the scope upgrades of a session ask for. Its group must be locked. */
+  async askForScopes(id: string, upgrade: Pick<Session, 'upgradeScopes' | 'upgradeAskedAt'>): Promise<void> {
+    this.changedIds.add(id)
+    await this.tx.session.updateMany({ where: { id }, data: upgrade })
   }
 
   /**
-   * Ends sessions, and the groups that lose their last one.
-   * @param options `keepGroup`: another session is about to take the place
+   * Ends sessions, and the groups that lose their last one, with their tokens.
    * @returns the sessions that this call has ended; one that another transaction ended first is not among them
    */
-  async end(where: Prisma.SessionWhereInput, { keepGroup = false } = {}): Promise<EndedSession[]> {
+  async end(where: Prisma.SessionWhereInput): Promise<EndedSession[]> {
     const found = await this.tx.session.findMany({ where, select: { id: true, groupId: true } })
     if (found.length === 0) return []
     await this.lockGroups(found.flatMap(({ groupId }) => groupId ?? []))
     const ids = found.map(({ id }) => id)
     await this.tx.$queryRaw`SELECT 1 FROM "Session" WHERE "id" IN (${Prisma.join(ids)}) ORDER BY "id" FOR UPDATE`
-    // Read again under the locks: one that was used, switched to or ended meanwhile is another matter.
+    // Read again under the locks: one that was used or ended meanwhile is another matter.
     const ending = await this.tx.session.findMany({
       where: { AND: [where, { id: { in: ids } }] },
-      select: { id: true, did: true, grantId: true, groupId: true, isActive: true },
+      select: { id: true, did: true, grantId: true, groupId: true, group: { select: { activeDid: true } } },
     })
     await this.tx.session.deleteMany({ where: { id: { in: ending.map(({ id }) => id) } } })
-    for (const session of ending) {
+    const ended = ending.map(({ group, ...session }) => ({ ...session, wasActive: group?.activeDid === session.did }))
+    for (const session of ended) {
       this.ended.push(session)
       this.changedIds.add(session.id)
+      if (session.groupId !== null) this.#changedGroups.add(session.groupId)
     }
-    if (!keepGroup) await this.#deleteEmptyGroups(ending)
-    return ending
+    await this.#deleteEmptyGroups(ended)
+    return ended
   }
 
   async #deleteEmptyGroups(ended: readonly EndedSession[]): Promise<void> {
@@ -142,20 +183,22 @@ export class SessionRows {
     await this.tx.sessionGroup.deleteMany({ where: { id: { in: ids }, sessions: { none: {} } } })
   }
 
-  /** Slides the sessions of a locked group to `until`, each no further than its own grant. */
-  async slideGroup(groupId: string, { until, now }: { until: Date; now: Date }): Promise<void> {
-    const slid = await this.tx.$queryRaw<{ id: string }[]>`
-      UPDATE "Session" SET "expiresAt" = LEAST(${until}::timestamptz, "Grant"."expiresAt")
+  /**
+   * Records that a session was used, and slides it, unless another request has just done so: one conditional UPDATE,
+   * which takes no lock of a group.
+   * @param options `until`: to where it slides, never past its grant; null for a developer token, which has a fixed end
+   */
+  async touch(id: string, { until, unusedSince, now }: { until: Date | null; unusedSince: Date; now: Date }) {
+    const touched = await this.tx.$executeRaw`
+      UPDATE "Session"
+         SET "lastUsedAt" = ${now}::timestamptz,
+             "expiresAt" = CASE WHEN ${until}::timestamptz IS NULL THEN "Session"."expiresAt"
+                                ELSE LEAST(${until}::timestamptz, "Grant"."expiresAt") END
         FROM "Grant"
-       WHERE "Grant"."id" = "Session"."grantId"
-         AND "Session"."groupId" = ${groupId} AND "Session"."expiresAt" > ${now}::timestamptz
-      RETURNING "Session"."id"`
-    for (const { id } of slid) this.changedIds.add(id)
-  }
-
-  /** Records that a session was used. One that has ended meanwhile is left alone. */
-  async touch(id: string, now: Date): Promise<void> {
-    const { count } = await this.tx.session.updateMany({ where: { id }, data: { lastUsedAt: now } })
-    if (count > 0) this.changedIds.add(id)
+       WHERE "Grant"."id" = "Session"."grantId" AND "Session"."id" = ${id}
+         AND ("Session"."lastUsedAt" IS NULL OR "Session"."lastUsedAt" <= ${unusedSince}::timestamptz)
+         AND "Session"."expiresAt" > ${now}::timestamptz`
+    if (touched > 0) this.changedIds.add(id)
+    return touched > 0
   }
 }

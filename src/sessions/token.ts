@@ -1,10 +1,14 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import { newSecret } from '../platform/random.ts'
 
-/** The two halves of a session token: the public id that finds the session, and the secret that proves it. */
-export type SessionToken = { id: string; secret: string }
+/**
+ * The parts of a token's text: the public id that finds its row, and the secret that proves it. The id is that of a
+ * client token, or of the session of a developer token.
+ */
+export type ParsedToken = { isDeveloperToken: boolean; id: string; secret: string }
 
 const DEVELOPER_TOKEN_PREFIX = 'atgate_'
-const FORM = /^(?:atgate_)?([0-9a-f]{32})\.([\w-]{43})$/
+const FORM = /^(atgate_)?([0-9a-f]{32})\.([\w-]{43})$/
 
 /** What is stored of a secret. The secret is random, so one round of SHA-256 is enough (no password hashing needed). */
 export function hashSecret(secret: string): Uint8Array<ArrayBuffer> {
@@ -16,13 +20,21 @@ export function secretMatches(secret: string, hashed: Uint8Array): boolean {
   return timingSafeEqual(hashSecret(secret), hashed)
 }
 
-/** The text that a client holds. Developer tokens carry a prefix so that secret scanners can find leaked ones. */
-export function formatSessionToken({ id, secret }: SessionToken, { developer }: { developer: boolean }): string {
-  return `${developer ? DEVELOPER_TOKEN_PREFIX : ''}${id}.${secret}`
+/** Makes a new client token: the text that the client holds, and the hash that is stored. */
+export function mintClientToken(id: string): { text: string; secretHash: Uint8Array<ArrayBuffer> } {
+  const secret = newSecret()
+  return { text: `${id}.${secret}`, secretHash: hashSecret(secret) }
 }
 
-/** Splits a session token; null when the text does not have its form. */
-export function parseSessionToken(text: string): SessionToken | null {
-  const [, id, secret] = FORM.exec(text) ?? []
-  return id === undefined || secret === undefined ? null : { id, secret }
+/** Makes a new developer token. Its prefix lets secret scanners find leaked ones. */
+export function mintDeveloperToken(sessionId: string): { text: string; secretHash: Uint8Array<ArrayBuffer> } {
+  const { text, secretHash } = mintClientToken(sessionId)
+  return { text: `${DEVELOPER_TOKEN_PREFIX}${text}`, secretHash }
+}
+
+/** Splits a token; null when the text does not have the form of one. */
+export function parseToken(text: string): ParsedToken | null {
+  const [, prefix, id, secret] = FORM.exec(text) ?? []
+  if (id === undefined || secret === undefined) return null
+  return { isDeveloperToken: prefix !== undefined, id, secret }
 }

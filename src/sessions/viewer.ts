@@ -1,36 +1,59 @@
 import { GatewayError } from '../platform/errors.ts'
-import type { Prisma, PrismaClient } from '../store/sql/generated/client.ts'
+import { type AccountSession, type Client, reachedAccount } from './client.ts'
 
-/** Who makes a request: an exchanged, unexpired session with its account and its grant. */
+/**
+ * What a request's token proves: a client with its accounts, or the one session of a developer token.
+ */
+export type Caller = { client: Client; session: null } | { client: null; session: AccountSession }
+
+/** The session that a request acts as. */
 export type Viewer = {
-  session: ViewerSession
-  /** Whether the session came as a cookie, or as a bearer token that the client holds itself. */
-  via: 'cookie' | 'bearer'
-  /**
-   * Another tab of the same client has just replaced the secret of this session. The viewer may read, but change
-   * nothing.
-   */
-  isReplaced: boolean
-}
-
-export type ViewerSession = Prisma.SessionGetPayload<{ include: typeof viewerIncludes }>
-
-/** What is read with a session, in the same query. */
-export const viewerIncludes = {
-  account: true,
-  grant: { select: { scope: true, state: true, expiresAt: true, updatedAt: true } },
-} satisfies Prisma.SessionInclude
-
-/** A session with what a viewer needs, or null. */
-export function findSession(db: Pick<PrismaClient, 'session'>, id: string): Promise<ViewerSession | null> {
-  return db.session.findUnique({ where: { id }, include: viewerIncludes, relationLoadStrategy: 'join' })
+  session: AccountSession
+  /** What holds the token; null for a developer token. */
+  client: Client | null
+  /** Whether the request named the account, and did not leave it to the client's active one. */
+  isNamed: boolean
 }
 
 /**
- * The session group that a viewer's session is in.
- * @throws GatewayError FORBIDDEN for a developer token: it is in no group, and must not create sessions that outlive it
+ * Who a request acts as: the account that it names (`Atgate-Account`), else the active one of its client. Null when the
+ * request proves nobody, or when the active account has ended: nobody is put in its place.
+ * @throws GatewayError ACCOUNT_CHANGED when the named account is not signed in here
  */
-export function requireGroup({ session }: Viewer): string {
-  if (session.groupId !== null) return session.groupId
-  throw new GatewayError('FORBIDDEN', 'A developer token cannot do this. Sign in with a browser or an SDK session.')
+export function viewerOf(caller: Caller | null, named: string | null): Viewer | null {
+  const isNamed = named !== null
+  const did = named ?? caller?.client?.group.activeDid ?? caller?.session?.did
+  const session = caller === null || did === undefined ? undefined : sessionOf(caller, did)
+  if (session !== undefined && caller !== null) return { session, client: caller.client, isNamed }
+  if (isNamed) throw accountChanged()
+  return null
+}
+
+function sessionOf({ client, session }: Caller, did: string): AccountSession | undefined {
+  if (client !== null) return reachedAccount(client, did)
+  return session.did === did ? session : undefined
+}
+
+export function accountChanged(): GatewayError {
+  return new GatewayError(
+    'ACCOUNT_CHANGED',
+    'This account is not signed in here any more. Choose another one, or sign in again.',
+  )
+}
+
+/** Nobody is signed in; or somebody is, but the active account has ended. */
+export function unauthenticated(caller: Caller | null): GatewayError {
+  if (caller === null) {
+    return new GatewayError('UNAUTHENTICATED', 'Nobody is signed in, or the session has ended. Sign in first.')
+  }
+  return new GatewayError(
+    'UNAUTHENTICATED',
+    'The active account was signed out. Switch to another of linkedAccounts, or sign in again.',
+    { reason: 'ACCOUNT_SIGNED_OUT' },
+  )
+}
+
+/** What a developer token may not do: it acts for scripts, not for the person. */
+export function forbiddenForDeveloperTokens(): GatewayError {
+  return new GatewayError('FORBIDDEN', 'A developer token cannot do this. Sign in with a browser or an SDK session.')
 }

@@ -42,9 +42,15 @@ describeGateway('a sign-in that another page began', () => {
     expect(headers['content-type']).toMatch(/^text\/html/)
     expect(text).toContain('Sign in as @bob.test?')
     expect(text).toContain(new URL(inject('pdsUrl')).host)
-    expect(text).toContain('@alice.test')
+    expect(text).toContain('no longer signed in as <strong>@alice.test</strong>')
     expect(await atgate.stores.dumpEphemeral()).toBe(before)
     expect((await currentUserOf(browser))?.handle).toBe('alice.test')
+  })
+
+  it('says of no one that they are replaced, where the account is signed in here already', async () => {
+    const { text } = await browser.navigate('/auth/start?handle=alice.test', FROM_ELSEWHERE)
+    expect(text).toContain('Sign in as @alice.test?')
+    expect(text).not.toContain('no longer signed in')
   })
 
   it('refuses frames and caches, and goes nowhere by itself', async () => {

@@ -8,8 +8,8 @@ import { eventually } from '../support/tables.ts'
 
 const SUBSCRIPTION = JSON.stringify({ query: 'subscription { sessionChanged { kind } }' })
 
-// The attack: event streams without end on one session, each of which holds a connection and a subscription.
-describeGateway('the event streams of a session', () => {
+// The attack: event streams without end on one token, each of which holds a connection and a subscription.
+describeGateway('the event streams of a token', () => {
   let atgate: TestGateway
   let token: string
   const listeners: Listener[] = []
@@ -53,10 +53,10 @@ describeGateway('the event streams of a session', () => {
     const text = await response.text()
     expect(text).toContain('"code":"RATE_LIMITED"')
     expect(text).toContain('"retryAfter":30')
-    expect(text).toContain('This session has 20 event streams open.')
+    expect(text).toContain('This token has 20 event streams open.')
   })
 
-  it('are counted for each session by itself', async () => {
+  it('are counted for each token by itself', async () => {
     await openStreams(20)
     const other = await aSession({ db: atgate.stores.database.prisma }, { handle: 'bob.test', kind: 'SDK' })
     expect((await openStream(other.token)).status).toBe(200)

@@ -70,9 +70,10 @@ describeBrowser('what scripts on the portal can reach', () => {
     for (const [place, text] of Object.entries(reachable)) {
       for (const secret of secrets) expect(text.includes(secret), `a secret in ${place}`).toBe(false)
     }
-    expect(storage).toBe('["",{},{},[],[]]')
+    const alice = await gateway.stores.db.account.findFirstOrThrow({ where: { handle: 'alice.test' } })
+    expect(storage).toBe(JSON.stringify(['', {}, { 'atgate.account': alice.did }, [], []]))
     // The places were looked at: what is no secret is there.
-    const { id } = await gateway.stores.db.session.findFirstOrThrow({ where: { isActive: true } })
+    const { id } = await gateway.stores.db.session.findFirstOrThrow({ where: { did: alice.did } })
     expect(reachable.answers).toContain(id)
     expect(reachable.heap).toContain(id)
     expect(cookies.map(({ name, httpOnly, sameSite }) => [name, httpOnly, sameSite]).toSorted()).toEqual([

@@ -2,48 +2,52 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
 import { bindToChallenge, bindToCookie } from '../../src/flows/client-binding.ts'
 import { resumeFlow } from '../../src/flows/flow.ts'
+import { PENDING_FLOW_TTL } from '../../src/flows/flow-lifetime.ts'
 import { addAccount } from '../../src/flows/kinds/add-account.ts'
 import { createAccount } from '../../src/flows/kinds/create-account.ts'
 import { developerToken } from '../../src/flows/kinds/developer-token.ts'
 import { login } from '../../src/flows/kinds/login.ts'
 import { scopeUpgrade } from '../../src/flows/kinds/scope-upgrade.ts'
-import { isStillSignedIn, starterOf } from '../../src/flows/starter.ts'
-import type { Viewer } from '../../src/sessions/viewer.ts'
-import { aSession, aViewer, didOf, type SessionOptions } from '../support/builders.ts'
+import { isStillSignedIn } from '../../src/flows/starter.ts'
+import { aSession, aViewer, type BuiltViewer, didOf, type SessionOptions, seenBy } from '../support/builders.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
-const STARTER = { did: didOf('alice.test'), groupId: 'group' }
+const alice = didOf('alice.test')
+const GROUP = { did: null, groupId: 'group' }
+const STARTER = { did: alice, groupId: 'group' }
+const THEN = new Date(Date.UTC(2026, 0, 1))
 const COOKIE = bindToCookie('cookie')
 const CHALLENGE = bindToChallenge('E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM')
 
 describe('a flow', () => {
   it.each([
-    ['login', {}, { outcome: {}, welcomesNewcomers: true, announces: null, starter: null }],
-    ['create_account', {}, { outcome: {}, welcomesNewcomers: true, announces: null, starter: null }],
+    ['login', {}, { outcome: {}, welcomesNewcomers: true, staysInGroup: false, starter: null }],
+    ['create_account', {}, { outcome: {}, welcomesNewcomers: true, staysInGroup: false, starter: null }],
     [
       'add_account',
-      { starter: STARTER },
-      { outcome: { account_added: 'true' }, welcomesNewcomers: false, announces: 'ACCOUNT_ADDED', starter: STARTER },
+      { starter: GROUP, begunAt: THEN },
+      { outcome: { account_added: 'true' }, welcomesNewcomers: false, staysInGroup: true, starter: GROUP },
     ],
     [
       'scope_upgrade',
-      { starter: STARTER },
-      { outcome: { scope_upgraded: 'true' }, welcomesNewcomers: false, announces: 'SCOPES_UPGRADED', starter: STARTER },
+      { starter: STARTER, did: alice, authenticatedAt: THEN },
+      { outcome: { scope_upgraded: 'true' }, welcomesNewcomers: false, staysInGroup: true, starter: STARTER },
     ],
     [
       'developer_token',
       { starter: STARTER, name: 'ci', days: 30 },
-      { outcome: { dev_token: 'true' }, welcomesNewcomers: false, announces: null, starter: STARTER },
+      { outcome: { dev_token: 'true' }, welcomesNewcomers: false, staysInGroup: false, starter: STARTER },
     ],
   ] as const)('of the kind %s is resumed as it was stored', (kind, purpose, expected) => {
-    expect(resumeFlow(kind, purpose)).toMatchObject({ kind, purpose, ...expected })
+    const stored = JSON.parse(JSON.stringify(purpose))
+    expect(resumeFlow(kind, stored)).toMatchObject({ kind, purpose, ...expected })
   })
 
   it.each(['login', 'create_account', 'add_account', 'scope_upgrade'] as const)(
     'of the kind %s makes a session of the sort that its client can hold',
     (kind) => {
       const config = loadConfig({ SESSION_DAYS: '10' })
-      const flow = resumeFlow(kind, { starter: STARTER })
+      const flow = resumeFlow(kind, { starter: STARTER, did: alice, begunAt: THEN, authenticatedAt: THEN })
       expect(flow.session({ binding: COOKIE, config })).toEqual({ kind: 'BROWSER', name: null, days: 10 })
       expect(flow.session({ binding: CHALLENGE, config })).toEqual({ kind: 'SDK', name: null, days: 10 })
     },
@@ -75,7 +79,7 @@ describe('the start of', () => {
     return { ...gateway, atproto: { ...gateway.atproto, identities: { ...gateway.atproto.identities, find } } }
   }
   const withSettings = (environment: Record<string, string>) => ({ ...gateway, config: loadConfig(environment) })
-  const aViewerWith = async (options: SessionOptions = {}) => (await aViewer(gateway, options)).viewer
+  const build = (options: SessionOptions = {}) => aViewer(gateway, options)
 
   describe('a login', () => {
     const start = (account: string) => login.start(gateway, { account })
@@ -146,79 +150,113 @@ describe('the start of', () => {
   })
 
   describe('an added account', () => {
-    const start = (viewer: Viewer) => addAccount.start(finding(), { viewer, handle: 'bob.test' })
+    const start = ({ client }: Pick<BuiltViewer, 'client'>, handle = 'bob.test') =>
+      addAccount.start(finding(), { client, handle })
+    const beside = async ({ session }: BuiltViewer, options: SessionOptions) =>
+      (await aSession({ db: gateway.stores.db, now: gateway.clock() }, { groupId: session.groupId, ...options }))
+        .session
 
-    it('is for that account', async () => {
-      const viewer = await aViewerWith()
+    it('is for that account, whoever of the group began it', async () => {
+      const viewer = await build()
       expect(await start(viewer)).toEqual({
         input: 'bob.test',
         account: didOf('bob.test'),
         scopes: ['atproto'],
-        purpose: { starter: { did: viewer.session.did, groupId: viewer.session.groupId } },
+        purpose: { starter: { did: null, groupId: viewer.session.groupId }, begunAt: expect.any(Date) },
       })
       expect(addAccount.prompt).toBe('login')
     })
 
     it('is refused when it is linked, unless its grant was lost or its session has expired', async () => {
-      const viewer = await aViewerWith()
-      const { groupId } = viewer.session
+      const viewer = await build()
       const { db } = gateway.stores
-      const { session } = await aSession({ db, now: gateway.clock() }, { handle: 'bob.test', groupId })
-      await expect(start(viewer)).rejects.toMatchObject({
+      const session = await beside(viewer, { handle: 'bob.test' })
+      const again = async () => start(await seenBy(gateway, viewer.token))
+      await expect(again()).rejects.toMatchObject({
         code: 'ALREADY_LINKED',
         message: 'bob.test is signed in here already. Switch to it.',
       })
       // In another group it is none of this one's.
-      expect(await start(await aViewerWith())).toMatchObject({ input: 'bob.test' })
+      expect(await start(await build())).toMatchObject({ input: 'bob.test' })
       await db.grant.update({ where: { id: session.grantId }, data: { state: 'lost' } })
-      expect(await start(viewer)).toMatchObject({ input: 'bob.test' })
+      expect(await again()).toMatchObject({ input: 'bob.test' })
       await db.grant.update({ where: { id: session.grantId }, data: { state: 'ok' } })
       await db.session.update({ where: { id: session.id }, data: { expiresAt: new Date(gateway.clock() - 1) } })
-      expect(await start(viewer)).toMatchObject({ input: 'bob.test' })
+      expect(await again()).toMatchObject({ input: 'bob.test' })
     })
 
-    it('is refused to a developer token', async () => {
-      await expect(start(await aViewerWith({ kind: 'DEVELOPER_TOKEN' }))).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    it('is not refused for an account that the token does not reach: it may not even tell', async () => {
+      const viewer = await build()
+      await beside(viewer, { handle: 'bob.test', authenticatedAt: new Date(gateway.clock() + 60_000) })
+      expect(await start(await seenBy(gateway, viewer.token))).toMatchObject({ input: 'bob.test' })
+    })
+
+    it('is refused to a client that has ten, unless it is one of them', async () => {
+      const viewer = await build()
+      const others = Array.from({ length: 9 }, (_, index) => `other-${index}.test`)
+      for (const handle of others) await beside(viewer, { handle, grant: { state: 'lost' } })
+      await expect(start(viewer)).rejects.toMatchObject({ code: 'BAD_USER_INPUT', message: /At most 10 accounts/ })
+      const full = await seenBy(gateway, viewer.token)
+      expect(await start(full, 'other-3.test')).toMatchObject({ input: 'other-3.test' })
+      const expired = { expiresAt: new Date(gateway.clock() - 1) }
+      await gateway.stores.db.session.updateMany({ where: { did: didOf('other-0.test') }, data: expired })
+      expect(await start(full)).toMatchObject({ input: 'bob.test' })
     })
   })
 
   describe('a scope upgrade', () => {
+    const start = ({ client, viewer }: Pick<BuiltViewer, 'client' | 'viewer'>, scopes: string[]) =>
+      scopeUpgrade.start(gateway, { client, viewer, scopes })
+
     it('asks for the scopes that are required, granted and wanted, as far as they are declared', async () => {
-      const viewer = await aViewerWith({ grant: { scope: 'atproto transition:email transition:chat.bsky' } })
-      expect(scopeUpgrade.start(gateway, { viewer, scopes: ['transition:generic atproto'] })).toEqual({
-        input: viewer.session.did,
-        account: viewer.session.did,
+      const viewer = await build({ grant: { scope: 'atproto transition:email transition:chat.bsky' } })
+      const { did, groupId, authenticatedAt } = viewer.session
+      expect(await start(viewer, ['transition:generic atproto'])).toEqual({
+        input: did,
+        account: did,
         scopes: ['atproto', 'transition:email', 'transition:generic'],
-        purpose: { starter: { did: viewer.session.did, groupId: viewer.session.groupId } },
+        purpose: { starter: { did, groupId }, did, authenticatedAt },
       })
       expect(scopeUpgrade.prompt).toBeNull()
     })
 
-    it('is refused without scopes, with one that is not offered, and to a developer token', async () => {
-      const viewer = await aViewerWith()
-      const start = (scopes: string[], by = viewer) => scopeUpgrade.start(gateway, { viewer: by, scopes })
-      expect(() => start([])).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
-      expect(() => start([' '])).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
-      expect(() => start(['transition:email', 'transition:chat.bsky', 'blob:*/*'])).toThrow(
-        expect.objectContaining({
-          code: 'SCOPE_NOT_OFFERED',
-          message: 'This gateway does not offer transition:chat.bsky, blob:*/*.',
-        }),
-      )
-      const token = await aViewerWith({ kind: 'DEVELOPER_TOKEN' })
-      expect(() => start(['transition:email'], token)).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
+    it('asks for what another one asks that is under way, but not for what has been declined or is over', async () => {
+      const viewer = await build()
+      await start(viewer, ['transition:email'])
+      const second = await start(viewer, ['transition:generic'])
+      expect(second).toMatchObject({ scopes: ['atproto', 'transition:generic', 'transition:email'] })
+      const flow = resumeFlow('scope_upgrade', JSON.parse(JSON.stringify(second.purpose)))
+      await flow.abandon(gateway)
+      expect(await start(viewer, ['transition:generic'])).toMatchObject({ scopes: ['atproto', 'transition:generic'] })
+      gateway.clock.advance(PENDING_FLOW_TTL)
+      expect(await start(viewer, ['transition:email'])).toMatchObject({ scopes: ['atproto', 'transition:email'] })
+    })
+
+    it('is refused without scopes and with one that is not offered', async () => {
+      const viewer = await build()
+      await expect(start(viewer, [])).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
+      await expect(start(viewer, [' '])).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
+      await expect(start(viewer, ['transition:email', 'transition:chat.bsky', 'blob:*/*'])).rejects.toMatchObject({
+        code: 'SCOPE_NOT_OFFERED',
+        message: 'This gateway does not offer transition:chat.bsky, blob:*/*.',
+      })
+    })
+
+    it('is refused to one who was signed out meanwhile', async () => {
+      const viewer = await build()
+      await gateway.stores.db.session.delete({ where: { id: viewer.session.id } })
+      await expect(start(viewer, ['transition:email'])).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     })
   })
 
   describe('a developer token', () => {
     const LIMITS = { DEVELOPER_TOKEN_DEFAULT_DAYS: '90', DEVELOPER_TOKEN_MAX_DAYS: '365' }
-    const start = async (request: { name?: string | null; expiresInDays?: number | null }, options?: SessionOptions) =>
-      developerToken.start(withSettings(LIMITS), {
-        viewer: await aViewerWith(options),
-        name: null,
-        expiresInDays: null,
-        ...request,
-      })
+    type Request = { name?: string; expiresInDays?: number | null; scopes?: string[] }
+    const start = async (request: Request, options?: SessionOptions, environment: Record<string, string> = LIMITS) => {
+      const { viewer, client } = await build(options)
+      const defaults = { name: null, expiresInDays: null, scopes: null }
+      return developerToken.start(withSettings(environment), { viewer, client, ...defaults, ...request })
+    }
 
     it('asks for the scopes of the session', async () => {
       const started = await start({ name: ' ci ' })
@@ -254,37 +292,47 @@ describe('the start of', () => {
       await expect(start({ name: `${longest}a` })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
     })
 
-    it('is refused to a session that lacks a required scope, and to a developer token', async () => {
+    it('is refused to a session that lacks a required scope', async () => {
       const required = { ...LIMITS, OAUTH_SCOPE: 'atproto transition:email transition:generic' }
-      const viewer = await aViewerWith()
-      expect(() => developerToken.start(withSettings(required), { viewer, name: null, expiresInDays: null })).toThrow(
-        expect.objectContaining({
-          code: 'SCOPE_UPGRADE_REQUIRED',
-          message: expect.stringContaining('transition:email, transition:generic'),
-          missingScopes: ['transition:email', 'transition:generic'],
-        }),
-      )
-      await expect(start({}, { kind: 'DEVELOPER_TOKEN' })).rejects.toMatchObject({ code: 'FORBIDDEN' })
+      await expect(start({}, {}, required)).rejects.toMatchObject({
+        code: 'SCOPE_UPGRADE_REQUIRED',
+        message: expect.stringContaining('transition:email, transition:generic'),
+        missingScopes: ['transition:email', 'transition:generic'],
+      })
+    })
+
+    it('may have fewer scopes than the session, and none that the session lacks', async () => {
+      const offered = {
+        ...LIMITS,
+        OAUTH_SCOPE: 'atproto transition:email',
+        OAUTH_OPTIONAL_SCOPES: 'transition:generic',
+      }
+      const held = { grant: { scope: 'atproto transition:email' } }
+      const ask = (scopes: string[]) => start({ scopes }, held, offered)
+      expect(await ask(['atproto'])).toMatchObject({ scopes: ['atproto'] })
+      expect(await ask(['transition:email'])).toMatchObject({ scopes: ['atproto', 'transition:email'] })
+      await expect(ask(['transition:generic'])).rejects.toMatchObject({
+        code: 'SCOPE_UPGRADE_REQUIRED',
+        missingScopes: ['transition:generic'],
+      })
+      await expect(ask(['transition:chat.bsky'])).rejects.toMatchObject({ code: 'SCOPE_NOT_OFFERED' })
+      await expect(ask([])).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
     })
   })
 
   describe('a flow from within a session', () => {
     it('needs its starter to stay signed in', async () => {
-      const viewer = await aViewerWith()
-      const starter = starterOf(viewer)
-      expect(starter).toEqual({ did: viewer.session.did, groupId: viewer.session.groupId })
+      const { session } = await build()
+      const groupId = session.groupId ?? ''
       const { db } = gateway.stores
-      const isSignedIn = () => isStillSignedIn(db, starter, new Date(gateway.clock()))
-      expect(await isSignedIn()).toBe(true)
+      const isSignedIn = (did: string | null) => isStillSignedIn(db, { did, groupId }, new Date(gateway.clock()))
+      expect([await isSignedIn(session.did), await isSignedIn(null)]).toEqual([true, true])
 
-      // An upgrade and a switch leave it in the group.
-      await db.session.update({ where: { id: viewer.session.id }, data: { isActive: false } })
-      expect(await isSignedIn()).toBe(true)
-      await db.session.update({ where: { id: viewer.session.id }, data: { expiresAt: new Date(gateway.clock() - 1) } })
-      expect(await isSignedIn()).toBe(false)
-      await aSession({ db }, { handle: 'bob.test', groupId: starter.groupId })
+      await db.session.update({ where: { id: session.id }, data: { expiresAt: new Date(gateway.clock() - 1) } })
+      expect([await isSignedIn(session.did), await isSignedIn(null)]).toEqual([false, false])
+      await aSession({ db }, { handle: 'bob.test', groupId })
       await aSession({ db })
-      expect(await isSignedIn()).toBe(false)
+      expect([await isSignedIn(session.did), await isSignedIn(null)]).toEqual([false, true])
     })
   })
 })

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bindToCookie } from '../../src/flows/client-binding.ts'
-import { PENDING_FLOW_TTL, savePendingFlow, takePendingFlow } from '../../src/flows/pending-flow.ts'
+import { PENDING_FLOW_TTL } from '../../src/flows/flow-lifetime.ts'
+import { savePendingFlow, takePendingFlow } from '../../src/flows/pending-flow.ts'
 import { newSecret } from '../../src/platform/random.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
@@ -14,7 +15,7 @@ describe('a pending flow', () => {
   function aPendingFlow() {
     return {
       kind: 'add_account' as const,
-      purpose: { starter: { did: 'did:web:alice.test', groupId: 'group' } },
+      purpose: { starter: { did: null, groupId: 'group' }, begunAt: new Date(Date.UTC(2026, 0, 1)) },
       binding: bindToCookie('cookie'),
       returnTo: 'https://app.example.com/settings',
       account: 'did:web:bob.test',

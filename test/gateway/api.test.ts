@@ -1,10 +1,20 @@
-import { print } from 'graphql'
+import { parse, print } from 'graphql'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { CurrentUserDocument, LogoutDocument } from '../../web/generated/graphql.ts'
+import {
+  CurrentUserDocument,
+  LogoutDocument,
+  SessionsDocument,
+  UnlinkAccountDocument,
+} from '../../web/generated/graphql.ts'
+import { didOf } from '../support/builders.ts'
+import { codeOf, dataOf, switcherOf } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { listen } from '../support/session-changes.ts'
 import { signIn } from '../support/sign-in.ts'
+import { signedInBrowser } from '../support/signed-in-browser.ts'
 import { describeGateway } from '../support/suite.ts'
+import { countRows, eventually } from '../support/tables.ts'
 
 describeGateway('the API', () => {
   let atgate: TestGateway
@@ -66,12 +76,26 @@ describeGateway('the API', () => {
       })
       expect(preflight.headers.get('access-control-allow-origin')).toBe('https://other.example')
       expect(preflight.headers.get('access-control-allow-credentials')).toBe('true')
+      expect(preflight.headers.get('access-control-allow-headers')?.split(/, */)).toEqual([
+        'content-type',
+        'authorization',
+        'atgate-account',
+        'atproto-proxy',
+        'atproto-accept-labelers',
+      ])
+      expect(preflight.headers.get('access-control-max-age')).toBe('7200')
       const { data, response } = await browser.graphql(CurrentUserDocument, undefined, {
         origin: 'https://other.example',
       })
       expect(data?.currentUser?.handle).toBe('alice.test')
       expect(response.headers.get('access-control-allow-origin')).toBe('https://other.example')
       expect(response.headers.get('vary')).toMatch(/origin/i)
+      expect(response.headers.get('access-control-expose-headers')?.split(/, */)).toEqual([
+        'x-request-id',
+        'retry-after',
+        'atgate-error',
+        'atproto-repo-rev',
+      ])
     })
 
     it('from a client that is no browser and names no origin', async () => {
@@ -108,6 +132,8 @@ describeGateway('the API', () => {
     expect(await response.json()).toEqual({ data: { currentUser: null } })
     for (const query of [
       '{ sessions { id } }',
+      '{ linkedAccounts { did } }',
+      '{ developerTokens { id } }',
       'mutation { logout { sessionToken } }',
       'mutation { logoutAll { loggedOutCount } }',
     ]) {
@@ -121,13 +147,70 @@ describeGateway('the API', () => {
     }
   })
 
-  it('answers a whole currentUser with two database queries', async () => {
+  describe('for a request that names an account (Atgate-Account)', () => {
+    const alice = didOf('alice.test')
+    const bob = didOf('bob.test')
+    let two: HttpBrowser
+
+    beforeEach(async () => {
+      two = await signedInBrowser(atgate, ['alice.test', 'bob.test'])
+    })
+
+    it('acts as that one, active or not, and leaves the active one as it is', async () => {
+      const named = { 'atgate-account': alice }
+      const { data } = await two.graphql(CurrentUserDocument, undefined, named)
+      expect(data?.currentUser).toMatchObject({ did: alice, session: { isCurrent: true } })
+      const sessions = dataOf(await two.graphql(SessionsDocument, undefined, named)).sessions
+      expect(sessions.filter(({ isCurrent }) => isCurrent).map(({ id }) => id)).toEqual([data?.currentUser?.session.id])
+      expect(codeOf(await two.graphql(UnlinkAccountDocument, { input: { did: alice } }, named))).toBe('ALREADY_ACTIVE')
+      expect(await switcherOf(two)).toEqual(['alice.test', 'BOB.TEST'])
+    })
+
+    it.each<[string, () => HttpBrowser | Promise<HttpBrowser>]>([
+      ['is not signed in here', () => two],
+      ['is somebody’s, where nobody is signed in', () => createHttpBrowser(atgate.url)],
+      ['was signed out here', () => signedInBrowser(atgate, ['alice.test', 'bob.test', 'carol.test'])],
+    ])('answers 409 ACCOUNT_CHANGED before anything happens, if it %s', async (_why, open) => {
+      const who = await open()
+      const carol = didOf('carol.test')
+      await who.graphql(LogoutDocument, { input: { switchTo: bob } })
+      const before = await countRows(atgate.gateway.stores.db)
+      for (const query of [
+        '{ currentUser { did } pdsOptions { enabled } }',
+        'mutation { logoutAll { loggedOutCount } }',
+        `mutation { switchAccount(input: { targetDid: "${alice}" }) { account { did } } }`,
+      ]) {
+        const { data, errors, response } = await who.graphql(parse(query), undefined, { 'atgate-account': carol })
+        expect(response.status).toBe(409)
+        expect(errors.map(({ extensions }) => extensions.code)).toEqual(['ACCOUNT_CHANGED'])
+        expect(data).toBeNull()
+        expect(response.headers.getSetCookie()).toEqual([])
+      }
+      expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
+    })
+
+    it('refuses a stream in the same way', async () => {
+      const stream = await listen(two, { 'atgate-account': didOf('carol.test') })
+      expect(stream.status).toBe(409)
+      await eventually(async () => stream.kinds.includes('ACCOUNT_CHANGED'), 'it is refused')
+    })
+
+    it('signs that one out, and goes on as the other', async () => {
+      const named = { 'atgate-account': alice }
+      const { data } = await two.graphql(LogoutDocument, { input: { switchTo: bob } }, named)
+      expect(data?.logout.switchedTo).toMatchObject({ did: bob, isActive: true })
+      expect(await switcherOf(two)).toEqual(['BOB.TEST'])
+      expect((await two.graphql(CurrentUserDocument, undefined, named)).response.status).toBe(409)
+    })
+  })
+
+  it('answers a whole currentUser with one database query', async () => {
     const { statements } = atgate.stores
     statements.length = 0
     const { data, errors } = await browser.graphql(CurrentUserDocument)
     expect(errors).toEqual([])
     expect(data?.currentUser?.linkedAccounts).toHaveLength(1)
-    expect(statements).toHaveLength(2)
+    expect(statements).toHaveLength(1)
   })
 
   it('serves GraphiQL to a browser, whole and from nowhere else', async () => {

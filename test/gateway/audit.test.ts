@@ -73,7 +73,7 @@ describeGateway('the audit trail', () => {
     return { events, result }
   }
 
-  const awaitingSession = () => atgate.stores.database.prisma.session.findFirstOrThrow({ where: { secretHash: null } })
+  const awaitingSession = () => atgate.stores.database.prisma.session.findFirstOrThrow({ where: { exchangedAt: null } })
 
   const event = (
     kind: AuditKind,
@@ -98,6 +98,15 @@ describeGateway('the audit trail', () => {
         event('session_replaced', bob, by),
       ]),
     )
+  })
+
+  it('records the session of the same account that a new sign-in takes the place of, and no other', async () => {
+    const { browser, alice } = await openBrowserOfTwo()
+    const { events, result: renewed } = await during(() => signIn(browser, 'alice.test'))
+    expect(events).toEqual([
+      event('session_created', renewed),
+      event('session_replaced', alice, { by: renewed.session.id }),
+    ])
   })
 
   it('records an account that is added', async () => {
@@ -150,11 +159,11 @@ describeGateway('the audit trail', () => {
     expect(events).toEqual(expect.arrayContaining([event('signed_out', alice), event('signed_out', bob)]))
   })
 
-  it('records the one account that logout with switchTo signs out', async () => {
+  it('records the account that logout with switchTo signs out, and the one that the browser goes on as', async () => {
     const { browser, alice, bob } = await openBrowserOfTwo()
     const input = { switchTo: alice.account.did }
     const { events } = await during(async () => dataOf(await browser.graphql(LogoutDocument, { input })))
-    expect(events).toEqual([event('signed_out', bob)])
+    expect(events).toEqual([event('account_switched', alice), event('signed_out', bob)])
   })
 
   it('records an account that is unlinked, and by which session', async () => {
@@ -202,6 +211,8 @@ describeGateway('the audit trail', () => {
   it('records nothing of a change that is refused', async () => {
     const { browser, bob } = await openBrowserOfTwo()
     const { events } = await during(async () => {
+      // Nor of one to the account that is active already.
+      dataOf(await switchTo(browser, bob.account.did))
       expect(codeOf(await switchTo(browser, 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa'))).toBe('ACCOUNT_NOT_LINKED')
       const input = { switchTo: 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa' }
       expect(codeOf(await browser.graphql(LogoutDocument, { input }))).toBe('ACCOUNT_NOT_LINKED')

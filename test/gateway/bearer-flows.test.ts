@@ -35,38 +35,42 @@ describeGateway('a client that holds its token itself', () => {
   beforeEach(async () => {
     client = createHttpBrowser(atgate.url)
     const query = { handle: 'alice.test', exchange_challenge: exchangeChallenge, return_to: returnTo }
-    token = await finish(await startSignIn(client, query), 'alice.test')
+    token = (await finish(await startSignIn(client, query), 'alice.test')) ?? ''
   })
 
   const headers = () => ({ authorization: `Bearer ${token}` })
   const currentUser = async () => dataOf(await client.graphql(CurrentUserDocument, undefined, headers())).currentUser
 
   /** The user's own browser does the flow; the client gets what came of it for its verifier. */
-  async function finish(authUrl: string, handle: string): Promise<string> {
+  async function finish(authUrl: string, handle: string): Promise<string | null> {
     const destination = await finishAs(createHttpBrowser(atgate.url), authUrl, handle)
     expect(destination.origin).toBe('http://127.0.0.1:45678')
     const exchangeToken = destination.searchParams.get('exchange_token') ?? ''
     const { data, response } = await client.graphql(ExchangeTokenDocument, { input: { exchangeToken, verifier } })
     expect(response.headers.getSetCookie()).toEqual([])
-    return data?.exchangeToken.sessionToken ?? ''
+    expect(data).not.toBeNull()
+    return data?.exchangeToken.sessionToken ?? null
   }
 
-  it('adds accounts, switches and signs out of one, each time getting a token', async () => {
+  it('gets a token with each account that it adds, and switches and signs out of one with the same token', async () => {
     const input = { handle: 'bob.test', exchangeChallenge, returnTo }
     const started = dataOf(await client.graphql(StartAddAccountDocument, { input }, headers())).startAddAccount
     const alice = (await currentUser())?.did ?? ''
-    token = await finish(started.authUrl, 'bob.test')
+    const added = await finish(started.authUrl, 'bob.test')
+    // The former one is good until the new one is used.
+    expect(await currentUser()).toMatchObject({ did: alice, linkedAccounts: [{ did: alice }] })
+    token = added ?? ''
     expect(await currentUser()).toMatchObject({ handle: 'bob.test', session: { kind: 'SDK' } })
     const bob = (await currentUser())?.did ?? ''
 
     const switched = await client.graphql(SwitchAccountDocument, { input: { targetDid: alice } }, headers())
     expect(switched.response.headers.getSetCookie()).toEqual([])
-    token = dataOf(switched).switchAccount.sessionToken ?? ''
+    expect(dataOf(switched).switchAccount.sessionToken).toBeNull()
     expect((await currentUser())?.handle).toBe('alice.test')
 
     const left = dataOf(await client.graphql(LogoutDocument, { input: { switchTo: bob } }, headers())).logout
     expect(left.switchedTo?.did).toBe(bob)
-    token = left.sessionToken ?? ''
+    expect(left.sessionToken).toBeNull()
     expect((await currentUser())?.linkedAccounts.map(({ handle }) => handle)).toEqual(['bob.test'])
     expect(dataOf(await client.graphql(LogoutAllDocument, undefined, headers())).logoutAll.loggedOutCount).toBe(1)
     expect(await currentUser()).toBeNull()
@@ -75,7 +79,8 @@ describeGateway('a client that holds its token itself', () => {
   it('upgrades its scopes, and makes, lists and revokes developer tokens', async () => {
     const upgrade = { scopes: ['transition:email'], exchangeChallenge, returnTo }
     const upgrading = await client.graphql(StartScopeUpgradeDocument, { input: upgrade }, headers())
-    token = await finish(dataOf(upgrading).startScopeUpgrade.authUrl, 'alice.test')
+    // The token goes on.
+    expect(await finish(dataOf(upgrading).startScopeUpgrade.authUrl, 'alice.test')).toBeNull()
     expect((await currentUser())?.grantedScopes.toSorted()).toEqual(['atproto', 'transition:email'])
 
     const making = await client.graphql(

@@ -68,10 +68,14 @@ describeGateway('a client without cookies', () => {
     }
   })
 
-  it('goes by the cookie where there is one, whatever bearer token comes with it', async () => {
+  it('goes by its bearer token alone, whatever cookie comes with it', async () => {
     const { client, destination } = await returnedTo(DEVICE)
     const { data } = await exchange(client, destination, verifier)
-    const headers = { authorization: `Bearer ${data?.exchangeToken.sessionToken}`, cookie: 'atgate=nonsense' }
-    expect((await client.graphql(CurrentUserDocument, undefined, headers)).data).toEqual({ currentUser: null })
+    const token = data?.exchangeToken.sessionToken
+    const seenWith = async (headers: Record<string, string>) =>
+      (await client.graphql(CurrentUserDocument, undefined, headers)).data?.currentUser?.handle ?? null
+    expect(await seenWith({ authorization: `Bearer ${token}`, cookie: 'atgate=nonsense' })).toBe('alice.test')
+    expect(await seenWith({ authorization: 'Bearer nonsense', cookie: `atgate=${token}` })).toBeNull()
+    expect(await seenWith({ cookie: `atgate=${token}` })).toBeNull()
   })
 })

@@ -1,13 +1,19 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   CurrentUserDocument,
   DeveloperTokensDocument,
+  LogoutAllDocument,
   LogoutDocument,
   RevokeDeveloperTokenDocument,
+  RevokeSessionDocument,
   SessionsDocument,
+  StartAddAccountDocument,
   StartDeveloperTokenDocument,
+  StartScopeUpgradeDocument,
   SwitchAccountDocument,
+  UnlinkAccountDocument,
 } from '../../web/generated/graphql.ts'
+import { aSession, didOf } from '../support/builders.ts'
 import {
   codeOf,
   createDeveloperToken,
@@ -16,11 +22,12 @@ import {
   exchange,
   finishAs,
   outcomeOf,
+  reachedBy,
   startDeveloperToken,
 } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant } from '../support/grants.ts'
-import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
+import { createHttpBrowser, type GraphqlAnswer, type HttpBrowser } from '../support/http-browser.ts'
 import { signIn } from '../support/sign-in.ts'
 import { describeGateway } from '../support/suite.ts'
 import { countRows, eventually } from '../support/tables.ts'
@@ -192,17 +199,76 @@ describeGateway('developer tokens', () => {
     expect((await currentUserOf(again))?.session.needsReauthentication).toBe(false)
   })
 
-  it('cannot create sessions or tokens, nor change a group', async () => {
-    const headers = bearer(await createDeveloperToken(browser, { as: 'alice.test' }))
-    const holder = createHttpBrowser(atgate.url)
-    const start = await holder.graphql(
-      StartDeveloperTokenDocument,
-      { input: { exchangeChallenge: 'x'.repeat(43), returnTo: 'http://127.0.0.1:45678/' } },
-      headers,
-    )
-    expect(codeOf(start)).toBe('FORBIDDEN')
-    const switched = await holder.graphql(SwitchAccountDocument, { input: { targetDid: 'did:plc:x' } }, headers)
-    expect(codeOf(switched)).toBe('FORBIDDEN')
+  describe('in the hands of a program', () => {
+    const did = didOf('alice.test')
+    let holder: HttpBrowser
+    let headers: Record<string, string>
+    let id: string
+    let other: string
+
+    beforeEach(async () => {
+      holder = createHttpBrowser(atgate.url)
+      const { db } = atgate.gateway.stores
+      const build = () => aSession({ db, now: atgate.stores.clock() }, { kind: 'DEVELOPER_TOKEN' })
+      const [own, another] = [await build(), await build()]
+      headers = bearer(own.token)
+      id = own.session.id
+      other = another.session.id
+    })
+
+    const challenge = { exchangeChallenge: 'x'.repeat(43), returnTo: 'http://127.0.0.1:45678/' }
+
+    it.each<[string, () => Promise<GraphqlAnswer<unknown>>]>([
+      ['list sessions', () => holder.graphql(SessionsDocument, undefined, headers)],
+      ['end one', () => holder.graphql(RevokeSessionDocument, { input: { id } }, headers)],
+      ['create another', () => holder.graphql(StartDeveloperTokenDocument, { input: challenge }, headers)],
+      [
+        'revoke another',
+        () => holder.graphql(RevokeDeveloperTokenDocument, { input: { prefix: other.slice(0, 8) } }, headers),
+      ],
+      [
+        'add an account',
+        () => holder.graphql(StartAddAccountDocument, { input: { handle: 'bob.test', ...challenge } }, headers),
+      ],
+      [
+        'upgrade its scopes',
+        () => holder.graphql(StartScopeUpgradeDocument, { input: { scopes: ['atproto'], ...challenge } }, headers),
+      ],
+      ['switch', () => holder.graphql(SwitchAccountDocument, { input: { targetDid: did } }, headers)],
+      ['unlink', () => holder.graphql(UnlinkAccountDocument, { input: { did } }, headers)],
+      ['sign out to an account', () => holder.graphql(LogoutDocument, { input: { switchTo: did } }, headers)],
+      ['sign out everywhere', () => holder.graphql(LogoutAllDocument, undefined, headers)],
+    ])('cannot %s', async (_what, ask) => {
+      const before = await countRows(atgate.gateway.stores.db)
+      expect(codeOf(await ask())).toBe('FORBIDDEN')
+      expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
+    })
+
+    it('cannot list accounts', async () => {
+      expect(await reachedBy(holder, headers)).toBe('FORBIDDEN')
+    })
+
+    it('shows itself and no other', async () => {
+      const { developerTokens } = dataOf(await holder.graphql(DeveloperTokensDocument, undefined, headers))
+      expect(developerTokens.map((each) => each.id)).toEqual([id])
+    })
+
+    it.each<[string, () => Promise<GraphqlAnswer<unknown>>]>([
+      ['logout', () => holder.graphql(LogoutDocument, undefined, headers)],
+      [
+        'its own prefix',
+        () => holder.graphql(RevokeDeveloperTokenDocument, { input: { prefix: id.slice(0, 8) } }, headers),
+      ],
+    ])('is ended by %s, and no other', async (_how, end) => {
+      const { errors, response } = await end()
+      expect(errors).toEqual([])
+      expect(response.headers.getSetCookie()).toEqual([])
+      expect(codeOf(await holder.graphql(DeveloperTokensDocument, undefined, headers))).toBe('UNAUTHENTICATED')
+      const { db } = atgate.gateway.stores
+      expect([await db.session.count({ where: { id } }), await db.session.count({ where: { id: other } })]).toEqual([
+        0, 1,
+      ])
+    })
   })
 
   it('need somebody who is signed in', async () => {

@@ -2,8 +2,18 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { sweep } from '../../src/jobs/housekeeping.ts'
 import { newId } from '../../src/platform/random.ts'
 import { freePort } from '../../src/sandbox/network.ts'
-import { LogoutDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
-import { addAccount, currentUserOf, dataOf, switcherOf, switchTo } from '../support/flows.ts'
+import { ExchangeTokenDocument, LogoutDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
+import {
+  addAccount,
+  currentUserOf,
+  dataOf,
+  exchange,
+  finishAs,
+  reachedBy,
+  startAddAccount,
+  switcherOf,
+  switchTo,
+} from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
@@ -12,7 +22,8 @@ import { describeGateway } from '../support/suite.ts'
 import { countRows, eventually } from '../support/tables.ts'
 
 const DAY = 24 * 60 * 60 * 1000
-const NOTHING = { groups: 0, sessions: 0, grants: 0 }
+const MINUTE = 60_000
+const NOTHING = { groups: 0, sessions: 0, tokens: 0, grants: 0 }
 
 describeGateway('housekeeping', () => {
   let atgate: TestGateway
@@ -40,7 +51,7 @@ describeGateway('housekeeping', () => {
     const { session } = await signIn(browser, 'alice.test')
     await addAccount(browser, 'bob.test')
     await sweep(atgate.gateway)
-    expect(await remaining()).toEqual({ groups: 1, sessions: 2, grants: 2 })
+    expect(await remaining()).toEqual({ groups: 1, sessions: 2, tokens: 2, grants: 2 })
     const { grantId } = await atgate.gateway.stores.db.session.findUniqueOrThrow({ where: { id: session.id } })
     const grant = await openGrant(atgate.gateway, grantId)
     // Shortened, so that the grants are still honoured when their sessions end.
@@ -54,23 +65,62 @@ describeGateway('housekeeping', () => {
   it('gives up sessions that were never exchanged, once they cannot be any more', async () => {
     await obtainExchangeToken(browser, 'alice.test')
     await sweep(atgate.gateway)
-    expect(await remaining()).toEqual({ groups: 0, sessions: 1, grants: 1 })
+    expect(await remaining()).toEqual({ groups: 0, sessions: 1, tokens: 0, grants: 1 })
     await atgate.stores.advance(121_000)
     await sweep(atgate.gateway)
     await becomesNothing()
   })
 
-  it('ends the sessions of a group that nobody can reach any more', async () => {
+  it('keeps the accounts beside one that was signed out from elsewhere: their browser still reaches them', async () => {
     const alice = await signIn(browser, 'alice.test')
-    await addAccount(browser, 'bob.test')
+    const bob = await addAccount(browser, 'bob.test')
     await switchTo(browser, alice.account.did)
     const elsewhere = createHttpBrowser(atgate.url)
     await signIn(elsewhere, 'alice.test')
     dataOf(await elsewhere.graphql(RevokeSessionDocument, { input: { id: alice.session.id } }))
     expect(await currentUserOf(browser)).toBeNull()
+    await atgate.stores.advance(MINUTE + 1)
     await sweep(atgate.gateway)
-    await eventually(async () => (await remaining()).sessions === 1, 'the session of Bob in that browser is gone')
+    expect(await remaining()).toMatchObject({ groups: 2, sessions: 2, tokens: 2 })
+    await switchTo(browser, bob.account.did)
+    expect(await switcherOf(browser)).toEqual(['BOB.TEST'])
     expect(await switcherOf(elsewhere)).toEqual(['ALICE.TEST'])
+  })
+
+  it('ends a sign-in whose cookie was never used within a day', async () => {
+    const exchangeToken = await obtainExchangeToken(browser, 'alice.test')
+    dataOf(await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } }))
+    await atgate.stores.advance(DAY - 1000)
+    await sweep(atgate.gateway)
+    expect(await remaining()).toEqual({ groups: 1, sessions: 1, tokens: 1, grants: 1 })
+    await atgate.stores.advance(1001)
+    await sweep(atgate.gateway)
+    await becomesNothing()
+    expect(await reachedBy(browser)).toBe('UNAUTHENTICATED')
+  })
+
+  it('ends an account that was added with a cookie that was never used within a day, and nothing else', async () => {
+    await signIn(browser, 'alice.test')
+    const former = { cookie: `atgate=${await browser.sessionCookie()}` }
+    const destination = await finishAs(browser, await startAddAccount(browser, 'bob.test'), 'bob.test')
+    dataOf(await exchange(browser, destination))
+    await atgate.stores.advance(DAY + 1)
+    await sweep(atgate.gateway)
+    await eventually(
+      async () =>
+        JSON.stringify(await remaining()) === JSON.stringify({ groups: 1, sessions: 1, tokens: 1, grants: 1 }),
+      'the session of Bob and its grant are gone',
+    )
+    expect(await reachedBy(browser, former)).toEqual(['ALICE.TEST'])
+  })
+
+  it('ends a replaced token after its minute, and no session that the newer one reaches', async () => {
+    await signIn(browser, 'alice.test')
+    await addAccount(browser, 'bob.test')
+    await atgate.stores.advance(MINUTE)
+    await sweep(atgate.gateway)
+    expect(await remaining()).toEqual({ groups: 1, sessions: 2, tokens: 1, grants: 2 })
+    expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
   })
 
   it('revokes what could not be revoked at first, and forgets grants that nobody honours any more', async () => {
@@ -81,7 +131,7 @@ describeGateway('housekeeping', () => {
     await browser.graphql(LogoutDocument)
     expect(await currentUserOf(browser)).toBeNull()
     // The server is away: the user is signed out all the same, and the grant waits for its retries.
-    expect(await remaining()).toEqual({ groups: 0, sessions: 0, grants: 1 })
+    expect(await remaining()).toEqual({ groups: 0, sessions: 0, tokens: 0, grants: 1 })
     await replaceTokenSet(atgate.gateway, grantId, { iss })
     await becomesNothing()
 
@@ -107,7 +157,9 @@ describeGateway('housekeeping', () => {
 
   it('may be done by several replicas at once', async () => {
     await Promise.all([1, 2, 3].map(() => obtainExchangeToken(createHttpBrowser(atgate.url), 'alice.test')))
-    await atgate.stores.advance(121_000)
+    const exchangeToken = await obtainExchangeToken(browser, 'bob.test')
+    dataOf(await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } }))
+    await atgate.stores.advance(DAY)
     await Promise.all([sweep(atgate.gateway), sweep(atgate.gateway), sweep(atgate.gateway)])
     await becomesNothing()
   })

@@ -218,7 +218,11 @@ describeGateway('refusals', () => {
 
   it('leaves the session that stood all the while', async () => {
     const { db } = atgate.gateway.stores
-    const [session] = await db.session.findMany({ orderBy: { createdAt: 'asc' }, take: 1 })
-    expect(session).toMatchObject({ isActive: true, kind: 'BROWSER' })
+    const include = { group: { include: { tokens: true } } }
+    const [session] = await db.session.findMany({ orderBy: { createdAt: 'asc' }, take: 1, include })
+    expect(session).toMatchObject({
+      kind: 'BROWSER',
+      group: { activeDid: session?.did, tokens: [{ sessionId: session?.id, confirmedAt: expect.any(Date) }] },
+    })
   })
 })

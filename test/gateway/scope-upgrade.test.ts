@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
-import { StartDeveloperTokenDocument, StartScopeUpgradeDocument } from '../../web/generated/graphql.ts'
+import {
+  CurrentUserDocument,
+  StartDeveloperTokenDocument,
+  StartScopeUpgradeDocument,
+} from '../../web/generated/graphql.ts'
 import {
   addAccount,
   codeOf,
@@ -51,8 +55,15 @@ describeGateway('a scope upgrade', () => {
     const destination = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'alice.test')
     expect((await currentUserOf(browser))?.session.id).toBe(old)
 
-    const { session } = dataOf(await exchange(browser, destination)).exchangeToken
+    const cookie = await browser.sessionCookie()
+    const answer = await exchange(browser, destination)
+    const { session, sessionToken, account } = dataOf(answer).exchangeToken
     expect(session.id).not.toBe(old)
+    expect([session.isCurrent, account.isActive]).toEqual([true, true])
+    // The token goes on, so that an answer which is lost loses nothing.
+    expect(sessionToken).toBeNull()
+    expect(answer.response.headers.getSetCookie()).toEqual([])
+    expect(await browser.sessionCookie()).toBe(cookie)
     expect(await scopesOf()).toEqual(['atproto', NOTES])
     await upgrade(['transition:email'])
     expect(await scopesOf()).toEqual(['atproto', NOTES, 'transition:email'])
@@ -84,6 +95,59 @@ describeGateway('a scope upgrade', () => {
     expect(await switcherOf(browser)).toEqual(['alice.test', 'BOB.TEST'])
     await switchTo(browser, alice?.did ?? '')
     expect(await scopesOf()).toEqual(['atproto', NOTES])
+  })
+
+  describe('beside another one in a second tab', () => {
+    /** Both are begun before either ends at the server. */
+    async function destinations(): Promise<[URL, URL]> {
+      const [notes, email] = [
+        await startScopeUpgrade(browser, [NOTES]),
+        await startScopeUpgrade(browser, ['transition:email']),
+      ]
+      return [await finishAs(browser, notes, 'alice.test'), await finishAs(browser, email, 'alice.test')]
+    }
+    const BOTH = ['atproto', NOTES, 'transition:email']
+
+    it('asks for what that one asks for, too, so that neither is lost', async () => {
+      const [earlier, later] = await destinations()
+      dataOf(await exchange(browser, earlier))
+      expect(await scopesOf()).toEqual(['atproto', NOTES])
+      dataOf(await exchange(browser, later))
+      expect(await scopesOf()).toEqual(BOTH)
+    })
+
+    it('takes no scope away if it was begun earlier and is exchanged later', async () => {
+      const [earlier, later] = await destinations()
+      const { session } = dataOf(await exchange(browser, later)).exchangeToken
+      const { errors, data } = await exchange(browser, earlier)
+      expect(errors).toEqual([])
+      expect(data?.exchangeToken).toMatchObject({ session: { id: session.id, isCurrent: true }, sessionToken: null })
+      expect(await scopesOf()).toEqual(BOTH)
+      expect((await currentUserOf(browser))?.session.id).toBe(session.id)
+    })
+  })
+
+  it('that the user denied is not asked for again by the next one', async () => {
+    const denied = await startScopeUpgrade(browser, [NOTES])
+    await followCallback(browser, await denyOnPds(denied, { username: 'alice.test', password: SANDBOX_PASSWORD }))
+    await upgrade(['transition:email'])
+    expect(await scopesOf()).toEqual(['atproto', 'transition:email'])
+  })
+
+  it('ends nothing where the browser has lost its cookie of the group, at the callback or at the exchange', async () => {
+    const before = await countRows(atgate.gateway.stores.db)
+    const late = await finishAs(browser, await startScopeUpgrade(browser, [NOTES]), 'alice.test')
+    const authUrl = await startScopeUpgrade(browser, [NOTES])
+    const lost = { cookie: `atgate=${await browser.sessionCookie()}` }
+    await browser.loseSessionCookie()
+    expect(outcomeOf(await finishAs(browser, authUrl, 'alice.test'))).toEqual({
+      auth_error: 'client_mismatch',
+      auth_error_flow: 'scope_upgrade',
+    })
+    expect(codeOf(await exchange(browser, late))).toBe('EXCHANGE_TOKEN_INVALID')
+    await eventually(() => sameRows(before), 'the grant is given back')
+    const { data } = await browser.graphql(CurrentUserDocument, undefined, lost)
+    expect(data?.currentUser?.grantedScopes).toEqual(['atproto'])
   })
 
   it('refuses scopes that the client does not declare, and an empty list', async () => {

@@ -20,6 +20,8 @@ describeGateway('secrets', () => {
     const rows = await Promise.all([
       db.account.findMany(),
       db.session.findMany(),
+      db.sessionGroup.findMany(),
+      db.clientToken.findMany(),
       db.grant.findMany(),
       db.auditEvent.findMany(),
     ])

@@ -14,6 +14,7 @@ import {
   dataOf,
   exchange,
   finishAs,
+  startAddAccount,
   startScopeUpgrade,
   switchTo,
 } from '../support/flows.ts'
@@ -59,31 +60,59 @@ describeGateway('sessionChanged', () => {
     )
   const isEnded = (tab: Listener) => eventually(async () => tab.hasEnded(), 'the stream ends')
 
-  it('tells every tab of a switch, and ends: their session is another one now', async () => {
+  it('tells every tab of each switch: a stream belongs to the token, whichever account is active', async () => {
     const tabs = [await openTab(), await openTab()]
     await switchTo(browser, alice)
+    for (const tab of tabs) await hears(tab, 'ACCOUNT_SWITCHED')
+    dataOf(await browser.graphql(UnlinkAccountDocument, { input: { did: bob } }))
     for (const tab of tabs) {
-      await hears(tab, 'ACCOUNT_SWITCHED')
-      await isEnded(tab)
-      expect(tab.kinds).toEqual(['ACCOUNT_SWITCHED'])
+      await hears(tab, 'ACCOUNT_REMOVED')
+      expect(tab.kinds).toEqual(['ACCOUNT_SWITCHED', 'ACCOUNT_REMOVED'])
+      expect(tab.hasEnded()).toBe(false)
     }
   })
 
-  it('tells of an account that was added, upgraded, or removed', async () => {
-    const before = await openTab()
-    await addAccount(browser, 'carol.test')
-    await hears(before, 'ACCOUNT_ADDED')
+  it('tells nothing of a switch to the account that is active already', async () => {
+    const tab = await openTab()
+    dataOf(await switchTo(browser, bob))
+    await switchTo(browser, alice)
+    await hears(tab, 'ACCOUNT_SWITCHED')
+    expect(tab.kinds).toEqual(['ACCOUNT_SWITCHED'])
+  })
+
+  it('tells of an account that was upgraded, removed, or signed out of', async () => {
+    const tab = await openTab()
     const authUrl = await startScopeUpgrade(browser, ['transition:email'])
-    const upgraded = await openTab()
+    dataOf(await exchange(browser, await finishAs(browser, authUrl, 'bob.test')))
+    await hears(tab, 'SCOPES_UPGRADED')
+    dataOf(await browser.graphql(LogoutDocument, { input: { switchTo: alice } }))
+    await hears(tab, 'ACCOUNT_SWITCHED')
+    expect(tab.kinds).toEqual(['SCOPES_UPGRADED', 'ACCOUNT_SWITCHED'])
+    expect(tab.hasEnded()).toBe(false)
+  })
+
+  it('tells of an account that was added once its token is used, not before', async () => {
+    const tab = await openTab()
+    const former = { cookie: `atgate=${await browser.sessionCookie()}` }
+    const authUrl = await startAddAccount(browser, 'carol.test')
     dataOf(await exchange(browser, await finishAs(browser, authUrl, 'carol.test')))
-    await hears(upgraded, 'SCOPES_UPGRADED')
-    const after = await openTab()
-    dataOf(await browser.graphql(UnlinkAccountDocument, { input: { did: alice } }))
-    await hears(after, 'ACCOUNT_REMOVED')
-    // The active session is the same, so there may be more to tell.
-    dataOf(await browser.graphql(LogoutDocument, { input: { switchTo: bob } }))
-    await hears(after, 'ACCOUNT_SWITCHED')
-    await isEnded(after)
+    dataOf(await switchTo(browser, alice, former))
+    await hears(tab, 'ACCOUNT_SWITCHED')
+    await currentUserOf(browser)
+    await hears(tab, 'ACCOUNT_ADDED')
+    expect(tab.kinds).toEqual(['ACCOUNT_SWITCHED', 'ACCOUNT_ADDED'])
+  })
+
+  it('ends with its token, a minute after a newer one was used; with that one a tab hears the rest', async () => {
+    const tab = await openTab()
+    await addAccount(browser, 'carol.test')
+    await hears(tab, 'ACCOUNT_ADDED')
+    const newer = await openTab()
+    await atgate.stores.advance(60_001)
+    await switchTo(browser, alice)
+    await isEnded(tab)
+    await hears(newer, 'ACCOUNT_SWITCHED')
+    expect(newer.hasEnded()).toBe(false)
   })
 
   it.each([
@@ -97,7 +126,7 @@ describeGateway('sessionChanged', () => {
     await isEnded(tab)
   })
 
-  it('tells that one is signed out from elsewhere', async () => {
+  it('tells that one is signed out from elsewhere, and goes on: the other accounts are still there', async () => {
     const tab = await openTab()
     const elsewhere = createHttpBrowser(atgate.url)
     await signIn(elsewhere, 'bob.test')
@@ -106,6 +135,10 @@ describeGateway('sessionChanged', () => {
     expect(sessions.map(({ id }) => id)).toContain(session?.id)
     dataOf(await elsewhere.graphql(RevokeSessionDocument, { input: { id: session?.id ?? '' } }))
     await hears(tab, 'SIGNED_OUT')
+    dataOf(await switchTo(browser, alice))
+    await hears(tab, 'ACCOUNT_SWITCHED')
+    expect(tab.kinds).toEqual(['SIGNED_OUT', 'ACCOUNT_SWITCHED'])
+    expect(tab.hasEnded()).toBe(false)
   })
 
   it('tells nothing to other groups, of the same account either', async () => {
@@ -146,16 +179,26 @@ describeGateway('sessionChanged', () => {
     const tab = await openTab(browser.at(replica.url))
     await switchTo(browser, alice)
     await hears(tab, 'ACCOUNT_SWITCHED')
-    await isEnded(tab)
     await replica.close()
+    await isEnded(tab)
   })
 
-  it('tells a tab that was a moment late', async () => {
-    const replaced = { cookie: `atgate=${await browser.sessionCookie()}` }
-    await switchTo(browser, alice)
-    const tab = await listen(createHttpBrowser(atgate.url), replaced)
-    await hears(tab, 'ACCOUNT_SWITCHED')
-    await isEnded(tab)
+  it.each([
+    ['a switch', 'ACCOUNT_SWITCHED', () => switchTo(browser, alice)],
+    ['signing out', 'SIGNED_OUT', () => browser.graphql(LogoutDocument)],
+  ])('tells a tab that was a moment late: of %s while it subscribed', async (_what, kind, change) => {
+    const { ephemeral } = atgate.gateway.stores
+    const subscribe = ephemeral.subscribe
+    ephemeral.subscribe = async (channel, listener) => {
+      ephemeral.subscribe = subscribe
+      await change()
+      return subscribe.call(ephemeral, channel, listener)
+    }
+    const tab = await openTab()
+    await hears(tab, kind)
+    expect(tab.kinds).toEqual([kind])
+    if (kind === 'SIGNED_OUT') await isEnded(tab)
+    else expect(tab.hasEnded()).toBe(false)
   })
 
   it('is for those who are signed in in a group', async () => {

@@ -1,13 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { GrantLost } from '../../src/atproto/grants/rows.ts'
+import { sweep } from '../../src/jobs/housekeeping.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import {
   CurrentUserDocument,
+  ExchangeTokenDocument,
   LogoutAllDocument,
   LogoutDocument,
   RevokeSessionDocument,
   SessionsDocument,
 } from '../../web/generated/graphql.ts'
+import { aSession, didOf } from '../support/builders.ts'
+import { addAccount, codeOf, reachedBy, switcherOf, switchTo } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
@@ -92,6 +96,68 @@ describeGateway('sessions', () => {
     }
   })
 
+  describe('count only as what they were given as', () => {
+    const seenWith = async (headers: Record<string, string>) => {
+      const { data, errors } = await createHttpBrowser(atgate.url).graphql(CurrentUserDocument, undefined, headers)
+      expect(errors).toEqual([])
+      return data?.currentUser?.did ?? null
+    }
+    const [alice, bob] = [didOf('alice.test'), didOf('bob.test')]
+    let cookie: string
+    let bearer: string
+
+    beforeEach(async () => {
+      const db = atgate.gateway.stores.db
+      const now = atgate.stores.clock()
+      cookie = (await aSession({ db, now }, { handle: 'alice.test' })).token
+      bearer = (await aSession({ db, now }, { handle: 'bob.test', kind: 'SDK' })).token
+    })
+
+    it('the token of a browser as cookie, that of a client without cookies as bearer', async () => {
+      expect(await seenWith({ cookie: `atgate=${cookie}` })).toBe(alice)
+      expect(await seenWith({ authorization: `Bearer ${bearer}` })).toBe(bob)
+      expect(await seenWith({ authorization: `Bearer ${cookie}` })).toBeNull()
+      expect(await seenWith({ cookie: `atgate=${bearer}` })).toBeNull()
+    })
+
+    it('a developer token as bearer', async () => {
+      const { token } = await aSession({ db: atgate.gateway.stores.db }, { kind: 'DEVELOPER_TOKEN' })
+      expect(await seenWith({ authorization: `Bearer ${token}` })).toBe(alice)
+      expect(await seenWith({ cookie: `atgate=${token}` })).toBeNull()
+    })
+
+    it('a bearer token alone, whatever cookie comes with it', async () => {
+      const both = { cookie: `atgate=${cookie}`, authorization: `Bearer ${bearer}` }
+      expect(await seenWith(both)).toBe(bob)
+      expect(await seenWith({ ...both, authorization: `bearer  ${bearer}` })).toBe(bob)
+      for (const authorization of ['Bearer nonsense', `Bearer ${cookie}`, `Bearer ${bearer}x`]) {
+        expect(await seenWith({ ...both, authorization })).toBeNull()
+      }
+    })
+
+    it('a cookie beside another scheme of authorization, which is not for the gateway', async () => {
+      for (const scheme of ['Basic', 'DPoP']) {
+        expect(await seenWith({ authorization: `${scheme} ${bearer}` })).toBeNull()
+        expect(await seenWith({ authorization: `${scheme} ${bearer}`, cookie: `atgate=${cookie}` })).toBe(alice)
+      }
+    })
+
+    it('and signing out clears the cookie if that was what counted', async () => {
+      const signOut = async (headers: Record<string, string>) =>
+        (
+          await createHttpBrowser(atgate.url).graphql(LogoutDocument, undefined, headers)
+        ).response.headers.getSetCookie()
+      const both = { cookie: `atgate=${cookie}`, authorization: `Bearer ${bearer}` }
+      expect(await signOut(both)).toEqual([])
+      expect(await seenWith({ cookie: `atgate=${cookie}` })).toBe(alice)
+      // As behind a proxy that asks for a password of its own.
+      expect(await signOut({ ...both, authorization: 'Basic dXNlcjpwYXNz' })).toEqual([
+        expect.stringMatching(/^atgate=; Max-Age=0;/),
+      ])
+      expect(await seenWith({ cookie: `atgate=${cookie}` })).toBeNull()
+    })
+  })
+
   it('are signed out from elsewhere by revokeSession', async () => {
     const lost = await signIn(phone, 'alice.test')
     await signIn(laptop, 'alice.test')
@@ -136,31 +202,52 @@ describeGateway('sessions', () => {
     const before = await countRows(atgate.gateway.stores.db)
     const first = await signIn(laptop, 'alice.test')
     const cookie = await laptop.sessionCookie()
+    const seenWithFormer = async () =>
+      (await phone.graphql(CurrentUserDocument, undefined, { cookie: `atgate=${cookie}` })).data?.currentUser?.did
     const token = await obtainExchangeToken(laptop, 'bob.test')
     // Not before the exchange: closing the tab here would leave everything as it was.
     expect((await currentUser(laptop))?.did).toBe(first.account.did)
     expect(token).toMatch(/^[\w-]{43}$/)
 
-    await signIn(laptop, 'bob.test')
+    const exchanged = await laptop.graphql(ExchangeTokenDocument, { input: { exchangeToken: token } })
+    expect(exchanged.data?.exchangeToken).toMatchObject({ account: { isActive: true }, session: { isCurrent: true } })
+    // Nor before the new cookie is used: an answer that was lost would leave everything as it was.
+    expect(await seenWithFormer()).toBe(first.account.did)
+
     expect((await currentUser(laptop))?.handle).toBe('bob.test')
-    expect((await phone.graphql(CurrentUserDocument, undefined, { cookie: `atgate=${cookie}` })).data).toEqual({
-      currentUser: null,
-    })
-    // Bob's session, and the one whose exchange never came.
+    expect(await seenWithFormer()).toBeUndefined()
     const after = await countRows(atgate.gateway.stores.db)
-    expect(after.sessions - before.sessions).toBe(2)
+    expect(after.sessions - before.sessions).toBe(1)
     expect(after.groups - before.groups).toBe(1)
+    expect(after.tokens - before.tokens).toBe(1)
+  })
+
+  it('of the accounts beside it stay, when an account of the browser signs in again', async () => {
+    const old = await signIn(laptop, 'alice.test')
+    await addAccount(laptop, 'bob.test')
+    const renewed = await signIn(laptop, 'alice.test')
+    expect(renewed.session.id).not.toBe(old.session.id)
+    expect(renewed).toMatchObject({ account: { isActive: false }, session: { isCurrent: false } })
+    expect(await switcherOf(laptop)).toEqual(['alice.test', 'BOB.TEST'])
+    const { db } = atgate.gateway.stores
+    expect(await db.session.findUnique({ where: { id: old.session.id } })).toBeNull()
+    expect(codeOf(await switchTo(laptop, renewed.account.did))).toBeUndefined()
+    expect((await currentUser(laptop))?.session.id).toBe(renewed.session.id)
   })
 
   it('that await their exchange are listed nowhere and usable by nobody', async () => {
     await signIn(laptop, 'carol.test')
     await obtainExchangeToken(phone, 'carol.test')
     expect((await laptop.graphql(SessionsDocument)).data?.sessions).toHaveLength(1)
-    const waiting = await atgate.gateway.stores.db.session.findFirstOrThrow({ where: { secretHash: null } })
-    const forged = `atgate=${waiting.id}.${'A'.repeat(43)}`
-    expect((await phone.graphql(CurrentUserDocument, undefined, { cookie: forged })).data).toEqual({
-      currentUser: null,
-    })
+    const waiting = await atgate.gateway.stores.db.session.findFirstOrThrow({ where: { exchangedAt: null } })
+    const forged = `${waiting.id}.${'A'.repeat(43)}`
+    for (const headers of [
+      { cookie: `atgate=${forged}` },
+      { authorization: `Bearer ${forged}` },
+      { authorization: `Bearer atgate_${forged}` },
+    ]) {
+      expect((await phone.graphql(CurrentUserDocument, undefined, headers)).data).toEqual({ currentUser: null })
+    }
   })
 
   it('slide as they are used, but never past their grant', async () => {
@@ -183,6 +270,22 @@ describeGateway('sessions', () => {
     await atgate.stores.advance(13 * DAY + 1000)
     expect(await currentUser(laptop)).toBeNull()
     expect((await laptop.graphql(SessionsDocument)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED')
+  })
+
+  it('leave nobody signed in when the last one of a browser has expired, swept or not', async () => {
+    const { db } = atgate.gateway.stores
+    const { token } = await aSession({ db, now: atgate.stores.clock() }, { expiresAt: new Date(0) })
+    const cookie = { cookie: `atgate=${token}` }
+    for (const round of ['expired', 'swept']) {
+      // No account is left to switch to, so that nobody is told to.
+      const { errors } = await laptop.graphql(SessionsDocument, undefined, cookie)
+      expect(
+        errors.map(({ extensions }) => extensions),
+        round,
+      ).toEqual([{ code: 'UNAUTHENTICATED' }])
+      expect(await reachedBy(laptop, cookie), round).toBe('UNAUTHENTICATED')
+      await sweep(atgate.gateway)
+    }
   })
 
   it('say when their grant is lost, and signing in again restores it', async () => {

@@ -50,9 +50,8 @@ describeGateway('signing in', () => {
     expect(attributes).toContain('SameSite=Lax')
     expect(attributes).toContain('Path=/')
     expect(attributes.join()).not.toMatch(/domain/i)
-    const maxAge = Number(/Max-Age=(\d+)/.exec(line ?? '')?.[1])
-    expect(maxAge).toBeGreaterThan(13.9 * 86_400)
-    expect(maxAge).toBeLessThanOrEqual(14 * 86_400)
+    // As long as browsers keep one. How long it is worth something is for the server to say.
+    expect(attributes).toContain(`Max-Age=${400 * 86_400}`)
   })
 
   it('binds the flow to the browser by a client cookie that scripts cannot read', async () => {

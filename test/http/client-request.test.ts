@@ -18,7 +18,7 @@ afterAll(() => stores.close())
 async function auditedClient(environment: Environment, headers: Record<string, string>) {
   const { prisma: db } = stores.database
   const atgate = await startGateway(environment, stores)
-  const { session, token } = await aSession({ db })
+  const { session, token } = await aSession({ db }, { kind: 'SDK' })
   const authorization = `Bearer ${token}`
   dataOf(await createHttpBrowser(atgate.url).graphql(LogoutDocument, {}, { authorization, ...headers }))
   await atgate.stop()

@@ -9,7 +9,7 @@ async function serverWith({ secure }: { secure: boolean }) {
   const server = fastify()
   await server.register(cookiePlugin)
   server.get('/set', (_request, reply) => {
-    cookies.of(reply).setSession('id.secret', 60)
+    cookies.of(reply).setSession('id.secret')
     cookies.of(reply).setClient('client')
     return reply.send()
   })
@@ -29,7 +29,7 @@ describe.each([
     const server = await serverWith({ secure })
     const { headers } = await server.inject('/set')
     expect(headers['set-cookie']).toEqual([
-      `${prefix}atgate=id.secret; Max-Age=60; Path=/; HttpOnly;${attribute} SameSite=Lax`,
+      `${prefix}atgate=id.secret; Max-Age=34560000; Path=/; HttpOnly;${attribute} SameSite=Lax`,
       `${prefix}atgate-client=client; Max-Age=34560000; Path=/; HttpOnly;${attribute} SameSite=Lax`,
     ])
   })

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
-import { addAccount, codeOf, switchTo } from '../support/flows.ts'
+import { addAccount, codeOf, dataOf, reachedBy, switchTo } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { listen } from '../support/session-changes.ts'
-import { authorize, followCallback, signIn } from '../support/sign-in.ts'
+import { authorize, followCallback, obtainExchangeToken, signIn } from '../support/sign-in.ts'
 import { openServices } from '../support/stores.ts'
 import { describeGateway } from '../support/suite.ts'
 import { eventually } from '../support/tables.ts'
@@ -38,6 +38,14 @@ describeGateway('outages', () => {
   const currentUser = () => browser.graphql(CurrentUserDocument)
   const start = () => browser.send('/auth/start?handle=alice.test', { headers: { accept: 'application/json' } })
   const heals = () => eventually(async () => (await start()).status === 200, 'flows can be started again')
+
+  /** Signs in as far as the answer with the new cookie. Gives the former one. */
+  async function signInAnew(handle: string) {
+    const former = { cookie: `atgate=${await browser.sessionCookie()}` }
+    const input = { exchangeToken: await obtainExchangeToken(browser, handle) }
+    dataOf(await browser.graphql(ExchangeTokenDocument, { input }))
+    return { former }
+  }
 
   it('Redis away: sessions go on, starting a flow says SERVICE_UNAVAILABLE, and it heals by itself', async () => {
     redis.cut()
@@ -82,7 +90,18 @@ describeGateway('outages', () => {
       await switchTo(browser, isBob ? (alice?.did ?? '') : bob.account.did)
       return tab.kinds.length > 0
     }, 'the tab is told of a switch')
-    expect(tab.kinds).toEqual(['ACCOUNT_SWITCHED'])
+    expect(new Set(tab.kinds)).toEqual(new Set(['ACCOUNT_SWITCHED']))
+    expect(tab.hasEnded()).toBe(false)
+    tab.close()
+  })
+
+  it('Redis away at the first use of a cookie: it replaces the former one all the same', async () => {
+    const { former } = await signInAnew('bob.test')
+    redis.cut()
+    expect((await currentUser()).data?.currentUser?.handle).toBe('bob.test')
+    expect(await reachedBy(browser, former)).toBe('UNAUTHENTICATED')
+    redis.restore()
+    await heals()
   })
 
   it('PostgreSQL away: a tab that listens is not told wrong things, and nothing crashes', async () => {
@@ -107,6 +126,17 @@ describeGateway('outages', () => {
     expect(response.headers.getSetCookie()).toEqual([])
     postgres.restore()
     await eventually(async () => (await currentUser()).data?.currentUser?.handle === 'alice.test', 'it heals')
+  })
+
+  it('PostgreSQL away at the first use of a cookie: 503, and it is as good when it is back', async () => {
+    const { former } = await signInAnew('bob.test')
+    postgres.cut()
+    const { response } = await currentUser()
+    expect(response.status).toBe(503)
+    expect(response.headers.getSetCookie()).toEqual([])
+    postgres.restore()
+    await eventually(async () => (await currentUser()).data?.currentUser?.handle === 'bob.test', 'it heals')
+    expect(await reachedBy(browser, former)).toBe('UNAUTHENTICATED')
   })
 
   it('PostgreSQL away at the callback: the flow is refused, and leaves nothing behind', async () => {

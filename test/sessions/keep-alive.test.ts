@@ -1,8 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import type { Gateway } from '../../src/gateway.ts'
+import { accountIncludes } from '../../src/sessions/client.ts'
 import { keepAlive } from '../../src/sessions/keep-alive.ts'
-import { aViewer, type SessionOptions } from '../support/builders.ts'
+import { aSession, type SessionOptions } from '../support/builders.ts'
 import { withMembers } from '../support/faults.ts'
 import { eventually } from '../support/tables.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
@@ -49,14 +50,17 @@ describe('keepAlive', () => {
   }
 
   const ago = (ms: number) => new Date(gateway.clock() - ms)
-  const build = (options: SessionOptions) => aViewer(gateway, options)
+  const sessionOf = (id: string) =>
+    gateway.stores.db.session.findUniqueOrThrow({ where: { id }, include: accountIncludes })
+  const build = async (options: SessionOptions) =>
+    sessionOf((await aSession({ db: gateway.stores.db, now: gateway.clock() }, options)).session.id)
   const find = (id: string) => gateway.stores.db.session.findUniqueOrThrow({ where: { id } })
   const logged = (text: string) => eventually(async () => gateway.logLines.some((line) => line.includes(text)), text)
 
   it('slides a session that was not used for five minutes, and records its use', async () => {
-    const { session, viewer } = await build({ lastUsedAt: ago(5 * MINUTE), expiresAt: ago(-DAY) })
+    const session = await build({ lastUsedAt: ago(5 * MINUTE), expiresAt: ago(-DAY) })
     const before = gateway.clock()
-    keepAlive(noting(), viewer)
+    keepAlive(noting(), session)
     await eventually(
       async () => (await find(session.id)).lastUsedAt?.getTime() !== session.lastUsedAt?.getTime(),
       'touched',
@@ -67,25 +71,25 @@ describe('keepAlive', () => {
     expect(refreshed).toEqual([])
   })
 
-  it('slides the other sessions of the group along, but records the use of the one alone', async () => {
-    const { session, viewer } = await build({ lastUsedAt: ago(HOUR), expiresAt: ago(-DAY) })
+  it('leaves the other sessions of the group as they are', async () => {
+    const session = await build({ lastUsedAt: ago(HOUR), expiresAt: ago(-DAY) })
     const options = { handle: 'bob.test', groupId: session.groupId, lastUsedAt: ago(HOUR), expiresAt: ago(-DAY) }
-    const other = await build({ ...options, isActive: false, graceUntil: ago(-MINUTE) })
-    keepAlive(noting(), viewer)
-    await eventually(async () => (await find(other.session.id)).expiresAt > ago(-2 * DAY), 'slid')
-    expect((await find(other.session.id)).lastUsedAt).toEqual(other.session.lastUsedAt)
+    const { session: other } = await aSession({ db: gateway.stores.db, now: gateway.clock() }, options)
+    keepAlive(noting(), session)
+    await eventually(async () => (await find(session.id)).expiresAt > ago(-2 * DAY), 'slid')
+    expect(await find(other.id)).toEqual(other)
   })
 
   it('records the first use of a developer token, whose end is fixed', async () => {
-    const { session, viewer } = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, expiresAt: ago(-DAY) })
-    keepAlive(noting(), viewer)
+    const session = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, expiresAt: ago(-DAY) })
+    keepAlive(noting(), session)
     await eventually(async () => (await find(session.id)).lastUsedAt !== null, 'touched')
     expect((await find(session.id)).expiresAt).toEqual(session.expiresAt)
   })
 
   it('refreshes a grant that was not refreshed for an hour', async () => {
-    const { session, viewer } = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), viewer)
+    const session = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), session)
     expect(refreshed).toEqual([session.grantId])
     await eventually(async () => (await find(session.id)).lastUsedAt !== session.lastUsedAt, 'touched')
   })
@@ -94,25 +98,23 @@ describe('keepAlive', () => {
     ['was refreshed within the hour', () => ({ grant: { updatedAt: ago(HOUR - MINUTE) } })],
     ['is lost', () => ({ grant: { updatedAt: ago(HOUR), state: 'lost' } })],
   ])('does not refresh a grant that %s', async (_what, options) => {
-    const { viewer } = await build({ lastUsedAt: ago(HOUR), ...options() })
-    keepAlive(noting(), viewer)
+    const session = await build({ lastUsedAt: ago(HOUR), ...options() })
+    keepAlive(noting(), session)
     expect(refreshed).toEqual([])
   })
 
-  it('does nothing for a session that was used within five minutes, or whose secret was replaced', async () => {
+  it('does nothing for a session that was used within five minutes', async () => {
     const options = { grant: { updatedAt: ago(HOUR) } }
-    const { viewer } = await build({ lastUsedAt: ago(5 * MINUTE - 10_000), ...options })
+    const session = await build({ lastUsedAt: ago(5 * MINUTE - 10_000), ...options })
     // Nothing is begun that could still write later on.
-    keepAlive(withoutDatabase(), viewer)
-    const idle = await build({ lastUsedAt: ago(HOUR), ...options })
-    keepAlive(withoutDatabase(), { ...idle.viewer, isReplaced: true })
+    keepAlive(withoutDatabase(), session)
     expect([refreshed, transactions]).toEqual([[], 0])
   })
 
   it('tells the group of a grant that turns out to be lost', async () => {
     answer = () => Promise.reject(new GrantLost('revoked'))
-    const { session, viewer } = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), viewer)
+    const session = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), session)
     await logged('grant not refreshed')
     expect(gateway.published).toEqual([`session-group:${session.groupId} NEEDS_REAUTHENTICATION`])
     expect(gateway.logLines.find((line) => line.includes('grant not refreshed'))).toMatch(/"level":30.*GrantLost/)
@@ -120,21 +122,21 @@ describe('keepAlive', () => {
 
   it('tells nobody of a refresh that failed for another reason, or of a developer token’s: it warns in the log', async () => {
     answer = () => Promise.reject(new Error('unreachable'))
-    const { viewer } = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), viewer)
+    const session = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+    keepAlive(noting(), session)
     await logged('grant not refreshed')
     expect(gateway.logLines.find((line) => line.includes('grant not refreshed'))).toMatch(/"level":40.*unreachable/)
 
     answer = () => Promise.reject(new GrantLost('revoked'))
     const token = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), token.viewer)
-    await logged(token.session.id)
+    keepAlive(noting(), token)
+    await logged(token.id)
     expect(gateway.published).toEqual([])
   })
 
   it('warns in the log when the session cannot be slid, and fails nobody', async () => {
-    const { viewer, session } = await build({ lastUsedAt: ago(HOUR) })
-    keepAlive(withoutDatabase(), viewer)
+    const session = await build({ lastUsedAt: ago(HOUR) })
+    keepAlive(withoutDatabase(), session)
     expect(transactions).toBe(1)
     await logged('session not slid')
     expect(gateway.logLines.find((line) => line.includes('session not slid'))).toContain(session.id)

@@ -1,7 +1,15 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../src/platform/random.ts'
 import { revokeDeveloperToken } from '../../src/sessions/revoke-developer-token.ts'
-import { aSession, aViewer, type BuiltViewer, CLIENT, eventsOf, type SessionOptions } from '../support/builders.ts'
+import {
+  aSession,
+  aViewer,
+  type BuiltViewer,
+  CLIENT,
+  developerViewer,
+  eventsOf,
+  type SessionOptions,
+} from '../support/builders.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
 describe('revokeDeveloperToken', () => {
@@ -17,7 +25,8 @@ describe('revokeDeveloperToken', () => {
     gateway.published.length = 0
   })
 
-  const revoke = (prefix: string) => revokeDeveloperToken(gateway, { viewer: alice.viewer, prefix, client: CLIENT })
+  const revoke = (prefix: string, viewer = alice.viewer) =>
+    revokeDeveloperToken(gateway, { viewer, prefix, from: CLIENT })
   const build = async (options: SessionOptions = {}) =>
     (await aSession({ db: gateway.stores.db, now: gateway.clock() }, { kind: 'DEVELOPER_TOKEN', ...options })).session
   const isThere = async (id: string) => (await gateway.stores.db.session.count({ where: { id } })) === 1
@@ -73,11 +82,28 @@ describe('revokeDeveloperToken', () => {
   it.each<[string, SessionOptions]>([
     ['another account’s token', { handle: 'bob.test' }],
     ['a session', { kind: 'BROWSER' }],
-    ['a token that awaits its exchange', { secretHash: null }],
+    ['a token that awaits its exchange', { exchangedAt: null }],
     ['a token that has expired', { expiresAt: new Date(0) }],
   ])('does not find %s', async (_what, options) => {
     const { id } = await build(options)
     await expect(revoke(id)).rejects.toMatchObject({ code: 'TOKEN_NOT_FOUND' })
+    expect(await isThere(id)).toBe(true)
+  })
+
+  it('lets a developer token end itself, and no other', async () => {
+    const own = await aSession({ db: gateway.stores.db }, { kind: 'DEVELOPER_TOKEN' })
+    const other = await build()
+    const viewer = await developerViewer(gateway, own.token)
+    await expect(revoke(other.id, viewer)).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    await expect(revoke('00000000', viewer)).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    expect(await revoke(own.session.id.slice(0, 8), viewer)).toBe(own.session.id)
+    expect([await isThere(own.session.id), await isThere(other.id)]).toEqual([false, true])
+  })
+
+  it('is refused to one who was signed out meanwhile', async () => {
+    const { id } = await build()
+    await gateway.stores.db.session.delete({ where: { id: alice.session.id } })
+    await expect(revoke(id)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     expect(await isThere(id)).toBe(true)
   })
 })

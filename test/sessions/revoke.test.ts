@@ -16,7 +16,8 @@ describe('revokeSession', () => {
     gateway.published.length = 0
   })
 
-  const revoke = (id: string) => revokeSession(gateway, { viewer: alice.viewer, id, client: CLIENT })
+  const revoke = (id: string) =>
+    revokeSession(gateway, { client: alice.client, viewer: alice.viewer, id, from: CLIENT })
   const build = async (options: SessionOptions = {}) =>
     (await aSession({ db: gateway.stores.db, now: gateway.clock() }, options)).session
   const isThere = async (id: string) => (await gateway.stores.db.session.count({ where: { id } })) === 1
@@ -40,12 +41,29 @@ describe('revokeSession', () => {
   it.each<[string, SessionOptions]>([
     ['another account’s session', { handle: 'bob.test' }],
     ['a developer token', { kind: 'DEVELOPER_TOKEN' }],
-    ['a session that awaits its exchange', { secretHash: null }],
+    ['a session that awaits its exchange', { exchangedAt: null }],
     ['a session that has expired', { expiresAt: new Date(0) }],
   ])('does not find %s', async (_what, options) => {
     const { id } = await build(options)
     await expect(revoke(id)).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
     expect(await isThere(id)).toBe(true)
     expect(await eventsOf(gateway, id)).toEqual([])
+  })
+
+  it('ends a session of the same group, too, and leaves the account that is used', async () => {
+    const twin = await build({ groupId: alice.session.groupId })
+    await gateway.stores.db.session.update({
+      where: { id: twin.id },
+      data: { authenticatedAt: new Date(gateway.clock() - 120_000) },
+    })
+    await revoke(twin.id)
+    expect([await isThere(twin.id), await isThere(alice.session.id)]).toEqual([false, true])
+  })
+
+  it('is refused to one who was signed out meanwhile', async () => {
+    const other = await build()
+    await gateway.stores.db.session.delete({ where: { id: alice.session.id } })
+    await expect(revoke(other.id)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+    expect(await isThere(other.id)).toBe(true)
   })
 })

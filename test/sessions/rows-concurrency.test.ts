@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { SessionRows } from '../../src/sessions/rows.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
 import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
-import { aSession } from '../support/builders.ts'
+import { aSession, aToken } from '../support/builders.ts'
 import { fixture } from '../support/fixtures.ts'
 import { createFreshDatabase, type FreshDatabase } from '../support/fresh-database.ts'
 
@@ -54,7 +54,7 @@ describe.skipIf(!inject('services').postgres)('SessionRows over PostgreSQL', () 
   it('locks groups by their ids, in whatever order they are named or stored', async () => {
     // Stored in the opposite order, in which PostgreSQL would lock them by itself.
     const ids = Array.from({ length: 6 }, (_, index) => `group-${6 - index}`)
-    for (const id of ids) await db.sessionGroup.create({ data: { id } })
+    for (const id of ids) await db.sessionGroup.create({ data: { id, activeDid: 'did:web:alice.test' } })
     const atOnce = () => withRows((rows) => rows.lockGroups(ids))
     const oneByOne = () =>
       withRows(async (rows) => {
@@ -65,34 +65,18 @@ describe.skipIf(!inject('services').postgres)('SessionRows over PostgreSQL', () 
     await expect(Promise.all(rounds)).resolves.toHaveLength(40)
   })
 
-  it('names every session that a transaction changed', async () => {
-    const { session: alice } = await aSession({ db }, { handle: 'alice.test' })
-    const groupId = alice.groupId ?? ''
-    const { session: bob } = await aSession({ db }, { handle: 'bob.test', groupId })
-    const { session: carol } = await aSession({ db }, { handle: 'carol.test', groupId })
+  it('lets one of many requests at once touch a session, and one confirm a token', async () => {
     const now = new Date()
-
-    const switched = await withRows(async (rows) => {
-      await rows.lockGroups([groupId])
-      await rows.activate(bob, now)
-      return rows.changedIds
-    })
-    expect(switched).toEqual(new Set([alice.id, bob.id]))
-
-    const ended = await withRows(async (rows) => {
-      await rows.end({ id: carol.id })
-      return rows.changedIds
-    })
-    expect(ended).toEqual(new Set([carol.id]))
-
-    const slid = await withRows(async (rows) => {
-      await rows.lockGroups([groupId])
-      await rows.slideGroup(groupId, { until: new Date(now.getTime() + 1000), now })
-      await rows.touch(bob.id, now)
-      await rows.touch('of nobody', now)
-      return rows.changedIds
-    })
-    expect(slid).toEqual(new Set([alice.id, bob.id]))
+    const unusedSince = new Date(now.getTime() - 300_000)
+    const built = await aSession({ db }, { lastUsedAt: unusedSince })
+    const { row } = await aToken({ db }, built.session, { confirmedAt: null })
+    const times = Array.from({ length: 8 })
+    const touches = await Promise.all(
+      times.map(() => withRows((rows) => rows.touch(built.session.id, { until: null, unusedSince, now }))),
+    )
+    expect(touches.filter(Boolean)).toHaveLength(1)
+    const uses = await Promise.all(times.map(() => withRows((rows) => rows.confirm(row, now))))
+    expect(uses.filter(Boolean)).toHaveLength(1)
   })
 
   /** Waits until a connection to this database waits for a lock. */

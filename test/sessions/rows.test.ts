@@ -21,11 +21,15 @@ describe('session rows', () => {
   const find = (id: string) => db.session.findUniqueOrThrow({ where: { id } })
   const groupExists = async (id: string | null) => (await db.sessionGroup.count({ where: { id: id ?? '' } })) === 1
 
+  const groupOf = ({ groupId }: Session) => db.sessionGroup.findUnique({ where: { id: groupId ?? '' } })
+
   /** Runs `work` in a transaction of its own. Gives what it gave, and the rows with what they noted. */
   async function write<T>(work: (rows: SessionRows) => Promise<T>): Promise<{ rows: SessionRows; result: T }> {
     return db.$transaction(async (tx) => {
       const rows = new SessionRows(tx)
-      return { rows, result: await work(rows) }
+      const result = await work(rows)
+      await rows.raiseVersions()
+      return { rows, result }
     })
   }
 
@@ -57,7 +61,7 @@ describe('session rows', () => {
 
   describe('takeAwaiting', () => {
     it('finds a session that awaits its exchange, and no other', async () => {
-      const { session: awaiting } = await build({ secretHash: null })
+      const { session: awaiting } = await build({ exchangedAt: null })
       const { session: exchanged } = await build()
       const { result } = await write(async (rows) => [
         await rows.takeAwaiting(awaiting.id),
@@ -95,9 +99,10 @@ describe('session rows', () => {
       expect(await find(result.id)).toMatchObject({
         ...awaiting,
         linkedAt: now,
+        authenticatedAt: now,
         secretHash: null,
         groupId: null,
-        isActive: false,
+        exchangedAt: null,
         lastUsedAt: null,
       })
       expect(rows.changedIds).toEqual(new Set([result.id]))
@@ -106,77 +111,86 @@ describe('session rows', () => {
 
   describe('insertGroup', () => {
     it('writes a group that counts as locked', async () => {
-      const { rows, result } = await write((each) => each.insertGroup(now))
+      const { rows, result } = await write((each) => each.insertGroup('did:web:alice.test', now))
       expect(rows.hasGroup(result)).toBe(true)
-      expect(await db.sessionGroup.findUnique({ where: { id: result } })).toMatchObject({ createdAt: now })
+      expect(await db.sessionGroup.findUnique({ where: { id: result } })).toMatchObject({
+        activeDid: 'did:web:alice.test',
+        version: 0,
+        createdAt: now,
+      })
     })
   })
 
   describe('join', () => {
     it('puts a session into a group as exchanged, but not active', async () => {
       const { session: first } = await build()
-      const { session: awaiting } = await build({ handle: 'bob.test', secretHash: null })
+      const { session: awaiting } = await build({ handle: 'bob.test', exchangedAt: null, lastUsedAt: null })
       const place = { groupId: first.groupId ?? '', linkedAt: new Date(now.getTime() - DAY), now }
       const { rows, result } = await write((each) => each.join(awaiting, place))
       expect(await find(awaiting.id)).toEqual(result)
-      expect(result).toMatchObject({
-        groupId: first.groupId,
-        linkedAt: place.linkedAt,
-        lastUsedAt: now,
-        isActive: false,
-      })
-      expect(result.secretHash).toHaveLength(32)
+      const { groupId, linkedAt } = place
+      expect(result).toEqual({ ...awaiting, groupId, linkedAt, exchangedAt: now, lastUsedAt: now })
+      expect(await groupOf(first)).toMatchObject({ activeDid: first.did, version: 1 })
       expect(rows.changedIds).toEqual(new Set([awaiting.id]))
     })
   })
 
-  describe('activate', () => {
-    it('makes a session active with a new secret, in place of the one that was', async () => {
-      const [first, second] = await buildTwo()
-      await db.session.update({ where: { id: first.id }, data: { formerHash: hashSecret('older') } })
-      const { rows, result } = await write((each) => each.activate(second, now))
-      expect(result.id).toBe(second.id)
-      expect(await find(second.id)).toMatchObject({
-        isActive: true,
-        secretHash: hashSecret(result.secret),
-        formerHash: null,
-        lastUsedAt: now,
+  describe('mint', () => {
+    it('writes a token that was not used, and gives its text', async () => {
+      const { session } = await build()
+      const minting = { replacesGroupId: 'group', activatesDid: session.did, now }
+      const { result } = await write((rows) => rows.mint(session, minting))
+      const [id = '', secret = ''] = result.split('.')
+      const { groupId, kind } = session
+      expect(await db.clientToken.findUnique({ where: { id } })).toEqual({
+        id,
+        secretHash: hashSecret(secret),
+        kind,
+        groupId,
+        sessionId: session.id,
+        replacesGroupId: 'group',
+        activatesDid: session.did,
+        mintedAt: now,
+        confirmedAt: null,
+        endsAt: new Date(now.getTime() + DAY),
       })
-      expect(await find(first.id)).toMatchObject({
-        isActive: false,
-        secretHash: first.secretHash,
-        formerHash: null,
-        graceUntil: new Date(now.getTime() + 10 * SECOND),
-      })
-      expect(rows.changedIds).toEqual(new Set([first.id, second.id]))
     })
 
-    it('lets the secret of a session that was replaced a moment ago go on as the former one', async () => {
-      const [, second] = await buildTwo()
-      const inGrace = { ...second, graceUntil: new Date(now.getTime() + 1) }
-      await write((rows) => rows.activate(inGrace, now))
-      expect(await find(second.id)).toMatchObject({ formerHash: second.secretHash })
-
-      await write((rows) => rows.activate({ ...second, graceUntil: now }, now))
-      expect(await find(second.id)).toMatchObject({ formerHash: null })
+    it('reaches its session also where the clock of the other replica goes before', async () => {
+      const authenticatedAt = new Date(now.getTime() + SECOND)
+      const { session } = await build({ authenticatedAt })
+      const { result } = await write((rows) => rows.mint(session, { replacesGroupId: null, activatesDid: null, now }))
+      const [id = ''] = result.split('.')
+      expect(await db.clientToken.findUnique({ where: { id } })).toMatchObject({ mintedAt: authenticatedAt })
     })
+  })
 
-    it('leaves other groups as they are', async () => {
-      const [, second] = await buildTwo()
-      const { session: other } = await build()
-      await write((rows) => rows.activate(second, now))
-      expect(await find(other.id)).toEqual(other)
-    })
-
-    it('gives a developer token its secret without calling it used', async () => {
-      const { session } = await build({ kind: 'DEVELOPER_TOKEN', secretHash: null, isActive: false })
-      const { rows, result } = await write((each) => each.activate(session, now))
-      expect(await find(session.id)).toMatchObject({
-        isActive: true,
-        secretHash: hashSecret(result.secret),
+  describe('mintDeveloperToken', () => {
+    it('gives the session its secret without calling it used', async () => {
+      const { session } = await build({
+        kind: 'DEVELOPER_TOKEN',
+        exchangedAt: null,
+        secretHash: null,
         lastUsedAt: null,
       })
+      const { rows, result } = await write((each) => each.mintDeveloperToken(session, now))
+      const [id, secret = ''] = result.split('.')
+      expect(id).toBe(`atgate_${session.id}`)
+      expect(await find(session.id)).toEqual({ ...session, exchangedAt: now, secretHash: hashSecret(secret) })
       expect(rows.changedIds).toEqual(new Set([session.id]))
+    })
+  })
+
+  describe('activate', () => {
+    it('moves the pointer of the one group, and raises its version once', async () => {
+      const [first, second] = await buildTwo()
+      const { session: other } = await build()
+      await write(async (rows) => {
+        await rows.activate(first.groupId ?? '', second.did)
+        await rows.activate(first.groupId ?? '', second.did)
+      })
+      expect(await groupOf(first)).toMatchObject({ activeDid: second.did, version: 1 })
+      expect(await groupOf(other)).toMatchObject({ activeDid: other.did, version: 0 })
     })
   })
 
@@ -184,24 +198,20 @@ describe('session rows', () => {
     it('deletes sessions, and the group that loses its last one', async () => {
       const [first, second] = await buildTwo()
       const one = await write((rows) => rows.end({ id: first.id }))
-      const { id, did, grantId, groupId, isActive } = first
-      expect(one.result).toEqual([{ id, did, grantId, groupId, isActive }])
+      const { id, did, grantId, groupId } = first
+      expect(one.result).toEqual([{ id, did, grantId, groupId, wasActive: true }])
       expect(one.rows.ended).toEqual(one.result)
       expect(one.rows.changedIds).toEqual(new Set([first.id]))
       expect(one.rows.hasGroup(groupId ?? '')).toBe(true)
-      expect(await groupExists(groupId)).toBe(true)
+      expect(await groupOf(first)).toMatchObject({ activeDid: did, version: 1 })
 
-      const { result: emptyGroup } = await write((rows) => rows.insertGroup(now))
-      await write((rows) => rows.end({ id: second.id }))
+      const { result: emptyGroup } = await write((rows) => rows.insertGroup('did:web:alice.test', now))
+      const two = await write((rows) => rows.end({ id: second.id }))
+      expect(two.result).toMatchObject([{ id: second.id, wasActive: false }])
       expect(await groupExists(emptyGroup)).toBe(true)
       expect(await db.session.count({ where: { id: { in: [first.id, second.id] } } })).toBe(0)
       expect(await groupExists(groupId)).toBe(false)
-    })
-
-    it('keeps the group for the session that is about to take the place', async () => {
-      const { session } = await build()
-      await write((rows) => rows.end({ id: session.id }, { keepGroup: true }))
-      expect(await groupExists(session.groupId)).toBe(true)
+      expect(await db.clientToken.count({ where: { groupId: groupId ?? '' } })).toBe(0)
     })
 
     it('keeps the grants, which are still to be revoked', async () => {
@@ -226,37 +236,40 @@ describe('session rows', () => {
     })
   })
 
-  describe('slideGroup', () => {
-    it('slides the unexpired sessions of the group, each no further than its grant', async () => {
-      const at = (days: number) => new Date(now.getTime() + days * DAY)
-      const { session: first } = await build({ expiresAt: at(1), grant: { expiresAt: at(30) } })
-      const groupId = first.groupId ?? ''
-      const { session: short } = await build({
-        handle: 'bob.test',
-        groupId,
-        expiresAt: at(1),
-        grant: { expiresAt: at(5) },
-      })
-      const { session: over } = await build({ handle: 'carol.test', groupId, expiresAt: now })
-      const { session: other } = await build({ expiresAt: at(1) })
-      const { rows } = await write((each) => each.slideGroup(groupId, { until: at(14), now }))
-      const ends = await Promise.all([first, short, over, other].map(async ({ id }) => (await find(id)).expiresAt))
-      expect(ends).toEqual([at(14), at(5), now, at(1)])
-      expect(rows.changedIds).toEqual(new Set([first.id, short.id]))
-    })
-  })
-
   describe('touch', () => {
-    it('records that a session was used, if it is still there', async () => {
-      const { session } = await build()
+    const at = (days: number) => new Date(now.getTime() + days * DAY)
+    const unusedSince = new Date(now.getTime() - 30 * SECOND)
+    const touch = (id: string, until: Date | null = at(14)) =>
+      write((rows) => rows.touch(id, { until, unusedSince, now }))
+
+    it('records that a session was used, and slides it no further than its grant', async () => {
+      const { session } = await build({ expiresAt: at(1), grant: { expiresAt: at(30) } })
+      const { session: short } = await build({ expiresAt: at(1), grant: { expiresAt: at(5) } })
       const { session: other } = await build()
-      const { rows } = await write(async (each) => {
-        await each.touch(session.id, now)
-        await each.touch('gone', now)
-      })
-      expect((await find(session.id)).lastUsedAt).toEqual(now)
+      expect((await touch(session.id)).rows.changedIds).toEqual(new Set([session.id]))
+      await touch(short.id)
+      expect(await find(session.id)).toEqual({ ...session, lastUsedAt: now, expiresAt: at(14) })
+      expect(await find(short.id)).toEqual({ ...short, lastUsedAt: now, expiresAt: at(5) })
       expect(await find(other.id)).toEqual(other)
-      expect(rows.changedIds).toEqual(new Set([session.id]))
+    })
+
+    it('leaves the fixed end of a developer token, also at its first use', async () => {
+      const { session } = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, expiresAt: at(90) })
+      await touch(session.id, null)
+      expect(await find(session.id)).toEqual({ ...session, lastUsedAt: now })
+    })
+
+    it.each<[string, object]>([
+      ['was used since', { lastUsedAt: new Date(unusedSince.getTime() + 1) }],
+      ['has expired', { expiresAt: now }],
+    ])('does nothing where the session %s', async (_what, options) => {
+      const { session } = await build(options)
+      expect((await touch(session.id)).rows.changedIds).toEqual(new Set())
+      expect(await find(session.id)).toEqual(session)
+    })
+
+    it('does nothing where the session has ended', async () => {
+      expect((await touch('gone')).rows.changedIds).toEqual(new Set())
     })
   })
 })

@@ -1,49 +1,63 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { isStillActive, requireNotReplaced, requireStillActive } from '../../src/sessions/still-active.ts'
-import { requireGroup } from '../../src/sessions/viewer.ts'
-import { aViewer } from '../support/builders.ts'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Caller, unauthenticated, viewerOf } from '../../src/sessions/viewer.ts'
+import { aSession, aViewer, type BuiltViewer, callerOfText, didOf } from '../support/builders.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
-let gateway: UnitGateway
+const alice = didOf('alice.test')
+const bob = didOf('bob.test')
+const carol = didOf('carol.test')
 
-beforeAll(async () => {
-  gateway = await openUnitGateway()
-})
+describe('who a request acts as', () => {
+  let gateway: UnitGateway
+  let built: BuiltViewer
+  let caller: Caller | null
 
-describe('requireGroup', () => {
-  it('gives the group of a session, and refuses a developer token', async () => {
-    const { viewer, session } = await aViewer(gateway)
-    expect(requireGroup(viewer)).toBe(session.groupId)
-    const token = await aViewer(gateway, { kind: 'DEVELOPER_TOKEN' })
-    expect(() => requireGroup(token.viewer)).toThrow(/developer token cannot/)
+  beforeAll(async () => {
+    gateway = await openUnitGateway()
   })
-})
-
-describe('requireNotReplaced', () => {
-  it('refuses a viewer whose secret was replaced', async () => {
-    const { viewer } = await aViewer(gateway)
-    expect(() => requireNotReplaced(viewer)).not.toThrow()
-    expect(() => requireNotReplaced({ ...viewer, isReplaced: true })).toThrow(/Another tab/)
-  })
-})
-
-describe('isStillActive', () => {
-  it.each([
-    ['another session is active', { isActive: false }],
-    ['its secret was replaced', { secretHash: new Uint8Array(32) }],
-  ])('is false once %s', async (_what, data) => {
-    const { viewer, session } = await aViewer(gateway)
-    const { db } = gateway.stores
-    expect(await isStillActive(db, viewer)).toBe(true)
-    await db.session.update({ where: { id: session.id }, data })
-    expect(await isStillActive(db, viewer)).toBe(false)
-    await expect(db.$transaction((tx) => requireStillActive(tx, viewer))).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  beforeEach(async () => {
+    built = await aViewer(gateway)
+    const groupId = built.session.groupId
+    await aSession({ db: gateway.stores.db, now: gateway.clock() }, { handle: 'bob.test', groupId })
+    caller = await callerOfText(gateway, built.token)
   })
 
-  it('is false once the session has ended', async () => {
-    const { viewer, session } = await aViewer(gateway)
-    await aViewer(gateway)
-    await gateway.stores.db.session.delete({ where: { id: session.id } })
-    expect(await isStillActive(gateway.stores.db, viewer)).toBe(false)
+  const endOf = (did: string) =>
+    gateway.stores.db.session.deleteMany({ where: { groupId: built.session.groupId, did } })
+
+  it('is the active account', () => {
+    expect(viewerOf(caller, null)).toMatchObject({ session: { did: alice }, isNamed: false })
+  })
+
+  it('is the account that it names, whichever is active', () => {
+    expect(viewerOf(caller, bob)).toMatchObject({ session: { did: bob }, isNamed: true, client: caller?.client })
+    expect(viewerOf(caller, alice)).toMatchObject({ session: { did: alice }, isNamed: true })
+  })
+
+  it.each([carol, '', 'alice.test', `${alice}, ${bob}`])('is nobody where it names %j: it is refused', (named) => {
+    expect(() => viewerOf(caller, named)).toThrow(expect.objectContaining({ code: 'ACCOUNT_CHANGED', status: 409 }))
+  })
+
+  it('is nobody without a token, and refused where it names somebody', () => {
+    expect(viewerOf(null, null)).toBeNull()
+    expect(() => viewerOf(null, alice)).toThrow(expect.objectContaining({ code: 'ACCOUNT_CHANGED' }))
+  })
+
+  it('is nobody once the active account has ended: no other is put in its place', async () => {
+    await endOf(alice)
+    caller = await callerOfText(gateway, built.token)
+    expect(viewerOf(caller, null)).toBeNull()
+    expect(viewerOf(caller, bob)).toMatchObject({ session: { did: bob } })
+    expect(() => viewerOf(caller, alice)).toThrow(expect.objectContaining({ code: 'ACCOUNT_CHANGED' }))
+    expect(unauthenticated(caller)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'ACCOUNT_SIGNED_OUT' })
+    expect(unauthenticated(null)).toMatchObject({ code: 'UNAUTHENTICATED', reason: undefined })
+  })
+
+  it('is a developer token’s own account, and no other that it names', async () => {
+    const { token } = await aSession({ db: gateway.stores.db }, { kind: 'DEVELOPER_TOKEN' })
+    const developer = await callerOfText(gateway, token)
+    expect(viewerOf(developer, null)).toMatchObject({ session: { did: alice }, client: null })
+    expect(viewerOf(developer, alice)).toMatchObject({ session: { did: alice }, client: null })
+    expect(() => viewerOf(developer, bob)).toThrow(expect.objectContaining({ code: 'ACCOUNT_CHANGED' }))
   })
 })

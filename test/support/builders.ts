@@ -1,22 +1,25 @@
 import type { Grant } from '../../src/atproto/grants/grant.ts'
 import type { Gateway } from '../../src/gateway.ts'
-import { newId, newSecret } from '../../src/platform/random.ts'
-import { presentedSession } from '../../src/sessions/authenticate.ts'
-import { formatSessionToken, hashSecret } from '../../src/sessions/token.ts'
-import type { Viewer } from '../../src/sessions/viewer.ts'
-import type { Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
+import { newId } from '../../src/platform/random.ts'
+import { callerOf } from '../../src/sessions/authenticate.ts'
+import type { Client } from '../../src/sessions/client.ts'
+import { TOKEN_LIFETIME } from '../../src/sessions/lifetime.ts'
+import { mintClientToken, mintDeveloperToken } from '../../src/sessions/token.ts'
+import { type Viewer, viewerOf } from '../../src/sessions/viewer.ts'
+import type { ClientToken, Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 
-/** A session as it stands in the database, and the text by which its client proves it. */
+/** A session as it stands in the database, and the text of the token by which its client proves it. */
 export type BuiltSession = { session: Session; token: string }
 
 /**
- * What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group;
- * without a `secretHash` (null) it awaits its exchange.
+ * What a test says of a session; all else is as a sign-in leaves it. `groupId` puts it beside the others of a group,
+ * active or not; without an `exchangedAt` (null) it awaits its exchange.
  */
 export type SessionOptions = {
   handle?: string
+  isActive?: boolean
   grant?: Partial<Prisma.GrantUncheckedCreateInput>
 } & Partial<Omit<Prisma.SessionUncheckedCreateInput, 'did' | 'grantId'>>
 
@@ -26,12 +29,12 @@ export function didOf(handle: string): string {
 }
 
 /**
- * Writes a session with its account, its group and a grant, which no authorization server knows: for tests that need no
- * PDS afterwards. The first of a group is the active one.
+ * Writes a session with its account, its group, a token that was used, and a grant, which no authorization server
+ * knows: for tests that need no PDS afterwards. The first of a group is the active one.
  */
 export async function aSession(
   { db, now = Date.now() }: { db: PrismaClient; now?: number },
-  { handle = 'alice.test', grant = {}, ...options }: SessionOptions = {},
+  { handle = 'alice.test', isActive = false, grant = {}, ...options }: SessionOptions = {},
 ): Promise<BuiltSession> {
   const did = await anAccount(db, { handle, now })
   const kind = options.kind ?? 'BROWSER'
@@ -48,18 +51,21 @@ export async function aSession(
       ...grant,
     },
   })
-  const isAlone = kind === 'DEVELOPER_TOKEN' || options.secretHash === null
-  const groupId = isAlone ? null : (options.groupId ?? (await aGroup(db, now)))
-  const isActive = groupId !== null && (await db.session.count({ where: { groupId, isActive: true } })) === 0
-  const secret = newSecret()
+  const isAlone = kind === 'DEVELOPER_TOKEN' || options.exchangedAt === null
+  const groupId = isAlone ? null : (options.groupId ?? (await aGroup(db, { did, now })))
+  if (groupId !== null && isActive) await db.sessionGroup.update({ where: { id: groupId }, data: { activeDid: did } })
+  const id = options.id ?? newId()
+  const developerToken = mintDeveloperToken(id)
   const session = await db.session.create({
     data: {
-      id: newId(),
+      id,
       kind,
-      secretHash: hashSecret(secret),
-      isActive: isActive || kind === 'DEVELOPER_TOKEN',
+      secretHash: kind === 'DEVELOPER_TOKEN' ? developerToken.secretHash : null,
       createdAt: new Date(now),
+      // Before any token that a test makes: every one reaches it.
+      authenticatedAt: new Date(now - 60_000),
       linkedAt: new Date(now),
+      exchangedAt: new Date(now),
       lastUsedAt: new Date(now),
       expiresAt,
       ...options,
@@ -68,18 +74,60 @@ export async function aSession(
       grantId,
     },
   })
-  const token = formatSessionToken({ id: session.id, secret }, { developer: kind === 'DEVELOPER_TOKEN' })
-  return { session, token }
+  if (groupId === null) return { session, token: developerToken.text }
+  return { session, token: (await aToken({ db, now }, session)).text }
+}
+
+/** Writes another token of the group that a session is in, used or not. */
+export async function aToken(
+  { db, now = Date.now() }: { db: PrismaClient; now?: number },
+  { id: sessionId, kind, groupId }: Pick<Session, 'id' | 'kind' | 'groupId'>,
+  options: Partial<Prisma.ClientTokenUncheckedCreateInput> = {},
+): Promise<{ row: ClientToken; text: string }> {
+  if (groupId === null) throw new Error('a client token belongs to a group')
+  const id = newId()
+  const { text, secretHash } = mintClientToken(id)
+  const mintedAt = new Date(now)
+  const endsAt = new Date(now + TOKEN_LIFETIME)
+  const row = await db.clientToken.create({
+    data: { id, secretHash, kind, groupId, sessionId, mintedAt, confirmedAt: mintedAt, endsAt, ...options },
+  })
+  return { row, text }
 }
 
 type Stores = { stores: Pick<Gateway['stores'], 'db'>; runtime: Pick<Gateway['runtime'], 'clock'> }
 
-export type BuiltViewer = BuiltSession & { viewer: Viewer }
+/** A session of a client, as the gateway sees both. */
+export type BuiltViewer = BuiltSession & { viewer: Viewer; client: Client }
 
 /** Writes a session as `aSession` does, and gives its client as the gateway sees it. */
 export async function aViewer(gateway: Stores, options: SessionOptions = {}): Promise<BuiltViewer> {
-  const built = await aSession({ db: gateway.stores.db, now: gateway.runtime.clock() }, options)
-  return { ...built, viewer: await viewerOf(gateway, built.token) }
+  const built = await aSession({ db: gateway.stores.db, now: gateway.runtime.clock() }, { isActive: true, ...options })
+  return { ...built, ...(await seenBy(gateway, built.token)) }
+}
+
+/** What a client's token proves now, without counting as a use of it. */
+export async function seenBy(
+  gateway: Stores,
+  token: string,
+  named: string | null = null,
+): Promise<{ viewer: Viewer; client: Client }> {
+  const caller = await callerOfText(gateway, token)
+  const viewer = viewerOf(caller, named)
+  if (caller?.client == null || viewer === null) throw new Error('the token proves no client that acts as somebody')
+  return { viewer, client: caller.client }
+}
+
+/** The viewer of a developer token. */
+export async function developerViewer(gateway: Stores, token: string): Promise<Viewer> {
+  const viewer = viewerOf(await callerOfText(gateway, token), null)
+  if (viewer === null) throw new Error('the token authenticates nobody')
+  return viewer
+}
+
+/** What a token's text proves now, as cookie or as bearer; null when it proves nobody. */
+export async function callerOfText(gateway: Stores, text: string) {
+  return (await callerOf(gateway, { text, as: 'cookie' })) ?? callerOf(gateway, { text, as: 'bearer' })
 }
 
 /** An OAuth grant, as the library hands it over; no server knows it. */
@@ -103,13 +151,6 @@ export function aGrant(
   } as Grant
 }
 
-/** Who presents this session token as a cookie. */
-export async function viewerOf(gateway: Stores, token: string): Promise<Viewer> {
-  const presented = await presentedSession(gateway, token)
-  if (presented === null) throw new Error('the session token authenticates nobody')
-  return { ...presented, via: 'cookie' }
-}
-
 /** A client, as the audit trail names it. */
 export const CLIENT = { ip: '203.0.113.7', userAgent: 'Test/1.0' }
 
@@ -126,7 +167,7 @@ async function anAccount(db: PrismaClient, { handle, now }: { handle: string; no
   return did
 }
 
-async function aGroup(db: PrismaClient, now: number): Promise<string> {
-  const { id } = await db.sessionGroup.create({ data: { id: newId(), createdAt: new Date(now) } })
-  return id
+async function aGroup(db: PrismaClient, { did, now }: { did: string; now: number }): Promise<string> {
+  const data = { id: newId(), activeDid: did, createdAt: new Date(now) }
+  return (await db.sessionGroup.create({ data })).id
 }

@@ -1,3 +1,5 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { parse } from 'graphql'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import {
   CurrentUserDocument,
@@ -26,9 +28,24 @@ export async function currentUserOf(browser: HttpBrowser) {
 
 /** The handles of the account switcher, the active one in capitals. */
 export async function switcherOf(browser: HttpBrowser): Promise<string[]> {
-  const accounts = (await currentUserOf(browser))?.linkedAccounts ?? []
-  return accounts.map(({ handle, isActive }) => (isActive ? handle.toUpperCase() : handle))
+  return shown((await currentUserOf(browser))?.linkedAccounts ?? [])
 }
+
+const LINKED_ACCOUNTS = parse('{ linkedAccounts { did handle isActive } }') as TypedDocumentNode<{
+  linkedAccounts: { did: string; handle: string; isActive: boolean }[]
+}>
+
+/**
+ * The accounts that the token reaches, as the switcher shows them, also where the active one was signed out; or the
+ * code of the refusal.
+ */
+export async function reachedBy(browser: HttpBrowser, headers: Record<string, string> = {}) {
+  const answer = await browser.graphql(LINKED_ACCOUNTS, undefined, headers)
+  return answer.data === null ? codeOf(answer) : shown(answer.data.linkedAccounts)
+}
+
+const shown = (accounts: readonly { handle: string; isActive: boolean }[]): string[] =>
+  accounts.map(({ handle, isActive }) => (isActive ? handle.toUpperCase() : handle))
 
 export async function startAddAccount(browser: HttpBrowser, handle: string): Promise<string> {
   return dataOf(await browser.graphql(StartAddAccountDocument, { input: { handle } })).startAddAccount.authUrl
@@ -61,10 +78,12 @@ export function exchange(browser: HttpBrowser, destination: URL, headers: Record
   return browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } }, headers)
 }
 
-/** Adds an account, from the first step to the last. */
+/** Adds an account, from the first step to the first use of the new token, which makes the account the active one. */
 export async function addAccount(browser: HttpBrowser, handle: string) {
   const destination = await finishAs(browser, await startAddAccount(browser, handle), handle)
-  return dataOf(await exchange(browser, destination)).exchangeToken
+  const { exchangeToken } = dataOf(await exchange(browser, destination))
+  await currentUserOf(browser)
+  return exchangeToken
 }
 
 /** Creates a developer token. Gives its text. */
@@ -76,6 +95,6 @@ export async function createDeveloperToken(
   return dataOf(await exchange(browser, destination)).exchangeToken.sessionToken ?? ''
 }
 
-export async function switchTo(browser: HttpBrowser, targetDid: string) {
-  return browser.graphql(SwitchAccountDocument, { input: { targetDid } })
+export async function switchTo(browser: HttpBrowser, targetDid: string, headers: Record<string, string> = {}) {
+  return browser.graphql(SwitchAccountDocument, { input: { targetDid } }, headers)
 }

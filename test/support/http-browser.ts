@@ -1,7 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import { CookieJar } from 'tough-cookie'
-import { request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 
 /** An answer of the GraphQL API, with what the HTTP answer itself had. */
 export type GraphqlAnswer<T> = {
@@ -11,7 +11,32 @@ export type GraphqlAnswer<T> = {
 }
 
 /** A browser as the gateway sees one: it keeps cookies, names its origin, and follows no redirect by itself. */
-export type HttpBrowser = ReturnType<typeof createHttpBrowser>
+export type HttpBrowser = {
+  jar: CookieJar
+  send(path: string, init?: RequestInit): Promise<Response>
+  navigate(path: string, headers?: Record<string, string>): Promise<Navigated>
+  graphql<Result, Variables>(
+    document: TypedDocumentNode<Result, Variables>,
+    variables?: Variables,
+    headers?: Record<string, string>,
+  ): Promise<GraphqlAnswer<Result>>
+  /** The value of the session cookie, or null. */
+  sessionCookie(): Promise<string | null>
+  /** Loses the session cookie, and keeps the other one. */
+  loseSessionCookie(): Promise<void>
+  /** The same browser, which reaches another replica behind the same public address. */
+  at(otherUrl: string): HttpBrowser
+  /** A copy of its cookies, as a thief makes it. What is answered to the one, the other does not receive. */
+  copy(): HttpBrowser
+}
+
+/** What a navigation led to. */
+type Navigated = {
+  status: number
+  headers: Dispatcher.ResponseData['headers']
+  setCookies: string[]
+  text: string
+}
 
 const SAME_ORIGIN_NAVIGATION = {
   'sec-fetch-mode': 'navigate',
@@ -19,10 +44,10 @@ const SAME_ORIGIN_NAVIGATION = {
   'sec-fetch-dest': 'document',
 }
 
-/** @param publicUrl where browsers believe that they are, when a TLS front stands before the gateway */
-export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
-  const jar = new CookieJar()
-
+/**
+ * @param publicUrl where browsers believe that they are, when a TLS front or another replica stands before the gateway
+ */
+export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl, jar = new CookieJar()): HttpBrowser {
   async function send(path: string, init: RequestInit = {}): Promise<Response> {
     const url = new URL(path, gatewayUrl).href
     const headers = new Headers(init.headers)
@@ -31,6 +56,10 @@ export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
     const response = await fetch(url, { ...init, headers, redirect: 'manual' })
     for (const line of response.headers.getSetCookie()) await jar.setCookie(line, publicUrl)
     return response
+  }
+
+  async function storedSessionCookie() {
+    return (await jar.getCookies(publicUrl)).find(({ key }) => key.endsWith('atgate'))
   }
 
   /**
@@ -67,18 +96,14 @@ export function createHttpBrowser(gatewayUrl: string, publicUrl = gatewayUrl) {
     send,
     navigate,
     graphql,
-    /** The value of the session cookie, or null. */
-    sessionCookie: async () =>
-      (await jar.getCookies(publicUrl)).find(({ key }) => key.endsWith('atgate'))?.value ?? null,
-    /** The same cookies in front of another replica. */
-    at: (otherUrl: string) => createHttpBrowserWith(jar, otherUrl),
+    async sessionCookie() {
+      return (await storedSessionCookie())?.value ?? null
+    },
+    async loseSessionCookie() {
+      const cookie = await storedSessionCookie()
+      if (cookie !== undefined) await jar.setCookie(`${cookie.key}=; Max-Age=0; Path=/`, publicUrl)
+    },
+    at: (otherUrl) => createHttpBrowser(otherUrl, publicUrl, jar),
+    copy: () => createHttpBrowser(gatewayUrl, publicUrl, jar.cloneSync()),
   }
-}
-
-function createHttpBrowserWith(jar: CookieJar, gatewayUrl: string) {
-  const browser = createHttpBrowser(gatewayUrl)
-  // Cookies know hosts but not ports, as in a real browser.
-  for (const cookie of jar.serializeSync()?.cookies ?? [])
-    browser.jar.setCookieSync(`${cookie.key}=${cookie.value}`, gatewayUrl)
-  return browser
 }

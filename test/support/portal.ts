@@ -1,4 +1,4 @@
-import type { BrowserContext, Page, Request } from 'playwright-core'
+import type { BrowserContext, Page, Route } from 'playwright-core'
 import { inject } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { allowOnPds, signInOnPds } from './chromium.ts'
@@ -19,11 +19,6 @@ export async function authorizeHere(page: Page, gatewayUrl: string): Promise<voi
   await signInOnPds(page, SANDBOX_PASSWORD)
   await allowOnPds(page)
   await page.waitForURL(`${gatewayUrl}/**`)
-}
-
-/** Whether a page asks the gateway what to show. */
-export function isPortalQuestion(request: Request): boolean {
-  return request.method() === 'POST' && request.postData()?.includes('"operationName":"Portal"') === true
 }
 
 /** Waits until what the page has been answered so far is on it: two frames later, it is. */
@@ -61,6 +56,23 @@ export async function giveCookies(context: BrowserContext, browser: HttpBrowser,
   await context.addCookies(
     cookies.map(({ key, value }) => ({ name: key, value, url: gatewayUrl, httpOnly: true, sameSite: 'Lax' as const })),
   )
+}
+
+/**
+ * Has the answers to an operation lost from now on: the gateway gets each request, and the browser neither answer nor
+ * cookie. Call the returned function to stop.
+ */
+export async function loseAnswers(page: Page, operationName: string): Promise<() => Promise<void>> {
+  const handler = async (route: Route) => {
+    const request = route.request()
+    const sent = request.postDataJSON() as { operationName?: string }
+    if (sent.operationName !== operationName) return route.fallback()
+    const { 'content-length': _length, ...headers } = await request.allHeaders()
+    await fetch(request.url(), { method: 'POST', headers, body: request.postData() ?? '' })
+    await route.abort()
+  }
+  await page.route('**/graphql', handler)
+  return () => page.unroute('**/graphql', handler)
 }
 
 /** Waits until the account switcher shows these handles, the active one in capitals. */

@@ -1,5 +1,5 @@
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
-import { ExchangeTokenDocument } from '../../web/generated/graphql.ts'
+import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
 import type { HttpBrowser } from './http-browser.ts'
 import { authorizeOnPds } from './pds-pages.ts'
 
@@ -36,10 +36,14 @@ export async function obtainExchangeToken(browser: HttpBrowser, handle: string):
   return token
 }
 
-/** Signs in from the first step to the last. */
+/**
+ * Signs in from the first step to the last: as every frontend does, the browser then asks who is signed in, which is
+ * the first use of its token.
+ */
 export async function signIn(browser: HttpBrowser, handle: string) {
   const input = { exchangeToken: await obtainExchangeToken(browser, handle) }
   const { data, errors } = await browser.graphql(ExchangeTokenDocument, { input })
   if (data === null) throw new Error(`the exchange failed: ${JSON.stringify(errors)}`)
+  await browser.graphql(CurrentUserDocument)
   return data.exchangeToken
 }

@@ -2,13 +2,14 @@ import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
 
 /** How many rows each table has: what a refused flow must leave as it was. */
 export async function countRows(db: PrismaClient) {
-  const [accounts, groups, sessions, grants] = await Promise.all([
+  const [accounts, groups, sessions, tokens, grants] = await Promise.all([
     db.account.count(),
     db.sessionGroup.count(),
     db.session.count(),
+    db.clientToken.count(),
     db.grant.count(),
   ])
-  return { accounts, groups, sessions, grants }
+  return { accounts, groups, sessions, tokens, grants }
 }
 
 /** Waits until `condition` holds; for what happens in the background. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Config } from '../../config/config.ts'
 import { GatewayError } from '../../platform/errors.ts'
-import { admitToNewGroup } from '../admission.ts'
+import { admitSignIn } from '../admission.ts'
 import { clientSession } from '../client-session.ts'
 import { defineFlow } from '../flow-definition.ts'
 import { parseServerUrl } from '../server-url.ts'
@@ -19,13 +19,13 @@ export const createAccount = defineFlow({
   prompt: 'create',
   outcome: {},
   welcomesNewcomers: true,
-  announces: null,
+  staysInGroup: false,
   start({ config }, { pdsUrl }: CreateAccountRequest) {
     return { input: creationServer(config, pdsUrl), scopes: config.oauth.requiredScopes, account: null, purpose: {} }
   },
   starter: () => null,
   session: (_purpose, context) => clientSession(context),
-  admit: admitToNewGroup,
+  admit: admitSignIn,
 })
 
 function creationServer(config: Config, input: string): string {

@@ -1,22 +1,33 @@
 import { z } from 'zod'
-import { missingScopes, parseScope } from '../../atproto/scope.ts'
+import { missingScopes, parseScope, unionOfScopes } from '../../atproto/scope.ts'
 import type { Config } from '../../config/config.ts'
 import { GatewayError } from '../../platform/errors.ts'
+import type { AccountSession, Client } from '../../sessions/client.ts'
 import type { Viewer } from '../../sessions/viewer.ts'
 import { auditAdmission } from '../admission.ts'
 import { defineFlow } from '../flow-definition.ts'
 import { keptScopes } from '../kept-scopes.ts'
-import { starterOf, starterSchema } from '../starter.ts'
+import { requireOffered } from '../offered-scopes.ts'
+import { starterSchema } from '../starter.ts'
 
-/** `expiresInDays`: null asks for the default, 0 for the longest allowed. */
-export type DeveloperTokenRequest = { viewer: Viewer; name: string | null; expiresInDays: number | null }
+/**
+ * `expiresInDays`: null asks for the default, 0 for the longest allowed. `scopes`: null asks for those of the session.
+ */
+export type DeveloperTokenRequest = {
+  client: Client
+  viewer: Viewer
+  name: string | null
+  expiresInDays: number | null
+  scopes: readonly string[] | null
+}
 
 /** The longest name of a developer token, in characters. */
 const LONGEST_NAME = 100
 
 /**
- * Creates a developer token with a grant of its own, with the scopes of the viewer's session. It is in no group.
- * @throws GatewayError from `start`: BAD_USER_INPUT, FORBIDDEN, SCOPE_UPGRADE_REQUIRED
+ * Creates a developer token with a grant of its own, with the scopes of the viewer's session or fewer. It is in no
+ * group.
+ * @throws GatewayError from `start`: BAD_USER_INPUT, SCOPE_NOT_OFFERED, SCOPE_UPGRADE_REQUIRED
  */
 export const developerToken = defineFlow({
   kind: 'developer_token',
@@ -26,28 +37,40 @@ export const developerToken = defineFlow({
   prompt: 'consent',
   outcome: { dev_token: 'true' },
   welcomesNewcomers: false,
-  announces: null,
-  start({ config }, { viewer, name, expiresInDays }: DeveloperTokenRequest) {
-    const starter = starterOf(viewer)
-    requireScopes(config, viewer)
+  staysInGroup: false,
+  start({ config }, { client, viewer, name, expiresInDays, scopes }: DeveloperTokenRequest) {
+    const { session } = viewer
+    const { did } = session
+    const asked = scopes === null ? allScopes(config, session) : chosenScopes(config, session, scopes)
     const days = tokenDays(config, expiresInDays)
-    const purpose = { starter, name: tokenName(name), days }
-    return { input: starter.did, scopes: keptScopes(config, viewer), account: starter.did, purpose }
+    const purpose = { starter: { groupId: client.group.id, did }, name: tokenName(name), days }
+    return { input: did, scopes: asked, account: did, purpose }
   },
   starter: ({ starter }) => starter,
   session: ({ name, days }) => ({ kind: 'DEVELOPER_TOKEN', name, days }),
   async admit(admission) {
-    await auditAdmission(admission, 'developer_token_created', admission.session)
-    return admission.rows.activate(admission.session, admission.now)
+    const { rows, session, shown, now } = admission
+    await auditAdmission(admission, 'developer_token_created')
+    const token = await rows.mintDeveloperToken(session, now)
+    return { sessionId: session.id, token, isActive: shown?.group.activeDid === session.did }
   },
 })
 
-/**
- * A session granted before OAUTH_SCOPE was widened cannot create a token: the account has to agree to the new scopes
- * first.
- */
-function requireScopes(config: Config, { session }: Viewer): void {
-  const missing = missingScopes(config.oauth.requiredScopes, parseScope(session.grant.scope))
+/** A session granted before OAUTH_SCOPE was widened cannot pass it on: the account has to agree to the rest first. */
+function allScopes(config: Config, session: AccountSession): string[] {
+  requireHeld(config.oauth.requiredScopes, session)
+  return keptScopes(config, session)
+}
+
+/** `atproto` is part of every grant. */
+function chosenScopes(config: Config, session: AccountSession, scopes: readonly string[]): string[] {
+  const chosen = requireOffered(config, scopes)
+  requireHeld(chosen, session)
+  return unionOfScopes(['atproto'], chosen)
+}
+
+function requireHeld(scopes: readonly string[], { grant }: AccountSession): void {
+  const missing = missingScopes(scopes, parseScope(grant.scope))
   if (missing.length === 0) return
   throw new GatewayError(
     'SCOPE_UPGRADE_REQUIRED',

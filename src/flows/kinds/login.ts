@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Gateway } from '../../gateway.ts'
-import { admitToNewGroup } from '../admission.ts'
+import { admitSignIn } from '../admission.ts'
 import { clientSession } from '../client-session.ts'
 import { defineFlow } from '../flow-definition.ts'
 import { parseServerUrl } from '../server-url.ts'
@@ -18,14 +18,14 @@ export const login = defineFlow({
   prompt: null,
   outcome: {},
   welcomesNewcomers: true,
-  announces: null,
+  staysInGroup: false,
   async start(gateway, { account }: LoginRequest) {
     const found = await findAccountOrServer(gateway, account.trim())
     return { ...found, scopes: gateway.config.oauth.requiredScopes, purpose: {} }
   },
   starter: () => null,
   session: (_purpose, context) => clientSession(context),
-  admit: admitToNewGroup,
+  admit: admitSignIn,
 })
 
 /** Someone who forgot their handle may name the server and choose the account there. */

@@ -1,61 +1,117 @@
 import { z } from 'zod'
-import { declaredScopes, parseScope, unionOfScopes } from '../../atproto/scope.ts'
-import type { Config } from '../../config/config.ts'
-import { GatewayError } from '../../platform/errors.ts'
-import type { SessionToken } from '../../sessions/token.ts'
+import { formatScope, missingScopes, parseScope, unionOfScopes } from '../../atproto/scope.ts'
+import type { Gateway } from '../../gateway.ts'
+import type { AccountSession, Client } from '../../sessions/client.ts'
 import type { Viewer } from '../../sessions/viewer.ts'
-import { type Admission, auditAdmission, NotAdmitted, requireExistingGroup } from '../admission.ts'
+import { requireStillSignedIn, withClientChanges } from '../../sessions/with-client-changes.ts'
+import { withSessionChanges } from '../../sessions/with-session-changes.ts'
+import { type Admission, type Admitted, auditAdmission, NotAdmitted, requireExistingGroup } from '../admission.ts'
 import { clientSession } from '../client-session.ts'
 import { defineFlow } from '../flow-definition.ts'
+import { PENDING_FLOW_TTL } from '../flow-lifetime.ts'
 import { keptScopes } from '../kept-scopes.ts'
-import { type Starter, starterOf, starterSchema } from '../starter.ts'
+import { requireOffered } from '../offered-scopes.ts'
+import { starterSchema } from '../starter.ts'
 
 /** `scopes`: the scopes to add. */
-export type ScopeUpgradeRequest = { viewer: Viewer; scopes: readonly string[] }
+export type ScopeUpgradeRequest = { client: Client; viewer: Viewer; scopes: readonly string[] }
+
+const purposeSchema = z.object({
+  starter: starterSchema,
+  did: z.string(),
+  /** Which sign-in of the account is upgraded: an upgraded session inherits it. */
+  authenticatedAt: z.coerce.date(),
+})
+
+type Purpose = z.output<typeof purposeSchema>
 
 /**
- * Replaces the viewer's session with one that has more scopes: those it has, and those asked for.
- * @throws GatewayError from `start`: BAD_USER_INPUT, SCOPE_NOT_OFFERED, FORBIDDEN
+ * Replaces the viewer's session with one that has more scopes: those it has, and those asked for. The client's token
+ * goes on. Of two upgrades at once the later one asks for both, so that neither is lost.
+ * @throws GatewayError from `start`: BAD_USER_INPUT, SCOPE_NOT_OFFERED, ACCOUNT_CHANGED, UNAUTHENTICATED
  */
 export const scopeUpgrade = defineFlow({
   kind: 'scope_upgrade',
-  purpose: z.object({ starter: starterSchema }),
+  purpose: purposeSchema,
   prompt: null,
   outcome: { scope_upgraded: 'true' },
   welcomesNewcomers: false,
-  announces: 'SCOPES_UPGRADED',
-  start({ config }, { viewer, scopes }: ScopeUpgradeRequest) {
-    const starter = starterOf(viewer)
-    const added = requireOffered(config, scopes)
+  staysInGroup: true,
+  async start(gateway, { client, viewer, scopes }: ScopeUpgradeRequest) {
+    const asked = requireOffered(gateway.config, scopes)
+    const { session, added } = await recordUpgrade(gateway, { client, viewer, asked })
+    const { did, authenticatedAt } = session
     return {
-      input: starter.did,
-      scopes: unionOfScopes(keptScopes(config, viewer), added),
-      account: starter.did,
-      purpose: { starter },
+      input: did,
+      scopes: unionOfScopes(keptScopes(gateway.config, session), added),
+      account: did,
+      purpose: { starter: { groupId: client.group.id, did }, did, authenticatedAt },
     }
   },
   starter: ({ starter }) => starter,
   session: (_purpose, context) => clientSession(context),
-  admit: (admission, { starter }) => admitInPlace(admission, starter),
+  admit: admitInPlace,
+  abandon: forgetUpgrades,
 })
 
-function requireOffered(config: Config, scopes: readonly string[]): string[] {
-  const declared = declaredScopes(config)
-  const added = scopes.flatMap(parseScope)
-  if (added.length === 0) throw new GatewayError('BAD_USER_INPUT', 'Name at least one scope to add.')
-  const unknown = added.filter((scope) => !declared.includes(scope))
-  if (unknown.length === 0) return added
-  throw new GatewayError('SCOPE_NOT_OFFERED', `This gateway does not offer ${unknown.join(', ')}.`)
+/** Records what is asked for, and returns it together with what upgrades under way in other tabs ask for. */
+async function recordUpgrade(
+  gateway: Gateway,
+  { client, viewer, asked }: { client: Client; viewer: Viewer; asked: readonly string[] },
+): Promise<{ session: AccountSession; added: string[] }> {
+  return withClientChanges(gateway, { client }, async ({ rows, client: current, now }) => {
+    const session = requireStillSignedIn(current, viewer)
+    const { upgradeScopes, upgradeAskedAt } = session
+    const isUnderWay = upgradeAskedAt !== null && upgradeAskedAt.getTime() + PENDING_FLOW_TTL > now.getTime()
+    const added = unionOfScopes(asked, isUnderWay ? parseScope(upgradeScopes ?? '') : [])
+    await rows.askForScopes(session.id, { upgradeScopes: formatScope(added), upgradeAskedAt: now })
+    return { session, added }
+  })
 }
 
-/** The upgraded session takes the place of the one that it replaces, active or not. */
-async function admitInPlace(admission: Admission, { groupId, did }: Starter): Promise<SessionToken | null> {
+/** What the person has declined is not asked for again by the next upgrade. */
+async function forgetUpgrades(gateway: Gateway, { starter, did, authenticatedAt }: Purpose): Promise<void> {
+  await withSessionChanges(gateway, { groups: [starter.groupId] }, async (rows) => {
+    const where = { groupId: starter.groupId, did, authenticatedAt }
+    const session = await rows.tx.session.findFirst({ where, select: { id: true } })
+    if (session !== null) await rows.askForScopes(session.id, { upgradeScopes: null, upgradeAskedAt: null })
+  })
+}
+
+/** The upgraded session takes the place of the one that it replaces, active or not; the client's token goes on. */
+async function admitInPlace(admission: Admission, { starter, did, authenticatedAt }: Purpose): Promise<Admitted> {
   const { rows, session, now } = admission
+  const { groupId } = starter
   requireExistingGroup(admission, groupId)
-  const replaced = await rows.tx.session.findFirst({ where: { groupId, did } })
+  const replaced = await rows.tx.session.findFirst({
+    where: { groupId, did, authenticatedAt, expiresAt: { gt: now } },
+    include: { grant: { select: { scope: true } }, group: { select: { activeDid: true } } },
+  })
   if (replaced === null) throw new NotAdmitted('the session to replace has ended')
-  await rows.end({ id: replaced.id }, { keepGroup: true })
-  await auditAdmission(admission, 'scope_upgraded', session)
-  const joined = await rows.join(session, { groupId, linkedAt: replaced.linkedAt, now })
-  return replaced.isActive ? rows.activate(joined, now) : null
+  const isActive = replaced.group?.activeDid === did
+  if (await isCovered(admission, replaced.grant.scope)) {
+    await rows.end({ id: session.id })
+    return { sessionId: replaced.id, token: null, isActive }
+  }
+  const { linkedAt, upgradeScopes, upgradeAskedAt } = replaced
+  await rows.join(session, { groupId, linkedAt, authenticatedAt, upgradeScopes, upgradeAskedAt, now })
+  await rows.end({ id: replaced.id })
+  await auditAdmission(admission, 'scope_upgraded')
+  rows.announcements.push({ groupId, kind: 'SCOPES_UPGRADED' })
+  return { sessionId: session.id, token: null, isActive }
+}
+
+/**
+ * Whether the session in place has all that the new one brings, and more: an upgrade that was begun later has been
+ * exchanged first.
+ * @throws NotAdmitted when each has something that the other lacks
+ */
+async function isCovered({ rows, session }: Admission, heldScope: string): Promise<boolean> {
+  const { scope } = await rows.tx.grant.findUniqueOrThrow({ where: { id: session.grantId }, select: { scope: true } })
+  const held = parseScope(heldScope)
+  const brought = parseScope(scope)
+  const lost = missingScopes(held, brought)
+  if (lost.length === 0) return false
+  if (missingScopes(brought, held).length === 0) return true
+  throw new NotAdmitted(`another upgrade has granted ${lost.join(', ')}`)
 }

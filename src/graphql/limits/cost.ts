@@ -1,6 +1,6 @@
 import { type GraphQLField, getNamedType, getNullableType, isLeafType, isListType } from 'graphql'
 import { isIntrospection } from './introspection.ts'
-import { MAX_COST, OBJECTS_IN_LIST, SCALARS_IN_LIST } from './numbers.ts'
+import { MAX_COST, OBJECTS_IN_LIST, OBJECTS_IN_SHORT_LISTS, SCALARS_IN_LIST } from './numbers.ts'
 import { operationRule } from './operation-rule.ts'
 
 /**
@@ -21,5 +21,7 @@ export const costRule = operationRule(
 /** How many values of a field a response can contain. An unknown field is refused by GraphQL's own rules. */
 function itemsOf(definition: GraphQLField<unknown, unknown> | undefined): number {
   if (definition === undefined || !isListType(getNullableType(definition.type))) return 1
-  return isLeafType(getNamedType(definition.type)) ? SCALARS_IN_LIST : OBJECTS_IN_LIST
+  const type = getNamedType(definition.type)
+  if (isLeafType(type)) return SCALARS_IN_LIST
+  return OBJECTS_IN_SHORT_LISTS.get(type.name) ?? OBJECTS_IN_LIST
 }

@@ -1,4 +1,4 @@
-import { MAX_LISTED } from '../../sessions/list.ts'
+import { MAX_ACCOUNTS, MAX_LISTED } from '../../sessions/list.ts'
 
 /**
  * How large a GraphQL request may be. Clients need far less: of the documents of the portal, of the examples and of
@@ -24,13 +24,16 @@ export const MAX_DEPTH = 20
 export const MAX_DIRECTIVES = 20
 
 /**
- * The values that a response can contain. All fields of all queries in one document can have 14,000; two lists of all
+ * The values that a response can contain. All fields of all queries in one document can have 13,000; two lists of all
  * developer tokens with their scopes, whose normal form takes the most time of all fields, are more.
  */
 export const MAX_COST = 15_000
 
 /** How many objects a list is assumed to contain. Sessions and tokens are the longest lists. */
 export const OBJECTS_IN_LIST = MAX_LISTED
+
+/** The lists that are shorter, by the type of their objects. */
+export const OBJECTS_IN_SHORT_LISTS = new Map([['LinkedAccount', MAX_ACCOUNTS]])
 
 /** How many strings a list of scopes is assumed to contain. Granular scopes are many. */
 export const SCALARS_IN_LIST = 40

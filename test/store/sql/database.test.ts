@@ -20,7 +20,7 @@ describe('the embedded database', () => {
     onTestFinished(() => rm(parent, { recursive: true }))
     const dataDir = join(parent, 'data')
     const first = await openDatabase({ kind: 'embedded', dataDir })
-    await first.prisma.sessionGroup.create({ data: { id: 'group' } })
+    await first.prisma.sessionGroup.create({ data: { activeDid: '', id: 'group' } })
     await expect(lockInAnotherProcess(dataDir)).rejects.toThrow(/Another process uses .*DATA_DIR/)
     expect(await readdir(parent)).toEqual(['data'])
     await first.close()
@@ -92,7 +92,7 @@ describe.each<{ store: string; open: () => Promise<DatabaseOptions>; there: bool
   it.skipIf(!there)('a session comes with its account and its grant in one statement', async () => {
     const statements: string[] = []
     const { prisma, close } = await openDatabase({ ...(await open()), onQuery: (sql) => void statements.push(sql) })
-    await prisma.sessionGroup.create({ data: { id: 'group' } })
+    await prisma.sessionGroup.create({ data: { activeDid: '', id: 'group' } })
     const read = async (relationLoadStrategy: 'join' | 'query') => {
       statements.length = 0
       const include = { sessions: { include: { account: true, grant: true } } }

@@ -156,7 +156,7 @@ describe('a client', () => {
   it('passes on what the work of a transaction throws, which has then changed nothing', async () => {
     const id = newId()
     const work = db.$transaction(async (tx) => {
-      await tx.sessionGroup.create({ data: { id, createdAt: new Date() } })
+      await tx.sessionGroup.create({ data: { activeDid: '', id, createdAt: new Date() } })
       throw new TypeError('a mistake')
     })
     await expect(work).rejects.toThrow('a mistake')

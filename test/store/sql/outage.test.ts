@@ -7,7 +7,7 @@ import { POSTGRES_URL } from '../../support/services.ts'
 import { proxyUrl } from '../../support/tcp-proxy.ts'
 
 const unavailable = { code: 'SERVICE_UNAVAILABLE', retryAfter: 2 }
-const GROUP = { id: 'group', createdAt: new Date() }
+const GROUP = { activeDid: 'did:web:alice.test', id: 'group', createdAt: new Date() }
 
 /** Every way in which the gateway asks its database. */
 const operations = ({ prisma, ping }: Database) => [

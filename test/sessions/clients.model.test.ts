@@ -1,0 +1,232 @@
+import { array, assert, asyncProperty, constantFrom, nat, record } from 'fast-check'
+import { beforeAll, expect, it } from 'vitest'
+import { bindToCookie } from '../../src/flows/client-binding.ts'
+import { exchange } from '../../src/flows/exchange.ts'
+import { issueExchangeToken } from '../../src/flows/exchange-token.ts'
+import { resumeFlow } from '../../src/flows/flow.ts'
+import { sweep } from '../../src/jobs/housekeeping.ts'
+import { authenticate, clientOfCookie } from '../../src/sessions/authenticate.ts'
+import type { Client } from '../../src/sessions/client.ts'
+import { SessionRows } from '../../src/sessions/rows.ts'
+import { logout, logoutTo } from '../../src/sessions/sign-out.ts'
+import { switchAccount } from '../../src/sessions/switch.ts'
+import { unlinkAccount } from '../../src/sessions/unlink.ts'
+import { viewerOf } from '../../src/sessions/viewer.ts'
+import { aSession, CLIENT, didOf } from '../support/builders.ts'
+import { ClientsModel } from '../support/clients-model.ts'
+import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
+
+const SECOND = 1000
+const HOUR = 60 * 60 * SECOND
+const HANDLES = ['alice.test', 'bob.test', 'carol.test'] as const
+
+const COMMANDS = [
+  'signIn',
+  'signIn',
+  'addAccount',
+  'addAccount',
+  'addAccount',
+  'upgrade',
+  'switch',
+  'switch',
+  'unlink',
+  'logoutTo',
+  'logout',
+  'revokeElsewhere',
+  'copyCookie',
+  'look',
+  'wait',
+] as const
+
+const step = record({
+  command: constantFrom(...COMMANDS),
+  client: nat({ max: 1 }),
+  handle: constantFrom(...HANDLES),
+  isLost: constantFrom(false, false, true),
+  minutes: constantFrom(0.1, 2, 30 * 60),
+})
+
+/**
+ * Two browsers do anything in any order; their answers may get lost, and one may get a copy of the other's cookie. After
+ * each step each of them must see what the model says.
+ */
+class Run {
+  readonly model = new ClientsModel()
+  readonly #cookies: (string | null)[] = [null, null]
+  readonly #gateway: UnitGateway
+  readonly #tag: string
+
+  constructor(gateway: UnitGateway, tag: string) {
+    this.#gateway = gateway
+    this.#tag = tag
+  }
+
+  async take({ command, client, handle, isLost, minutes }: Step): Promise<void> {
+    const did = didOf(`${this.#tag}.${handle}`)
+    // Steps are further apart than the few milliseconds that one takes.
+    this.#gateway.clock.advance(SECOND)
+    switch (command) {
+      case 'signIn':
+        return this.#exchange({ client, did, isLost, kind: 'login' })
+      case 'addAccount':
+        return this.#exchange({ client, did, isLost, kind: 'add_account' })
+      case 'upgrade':
+        return this.#exchange({ client, did, isLost, kind: 'scope_upgrade' })
+      case 'switch':
+        return this.#change(
+          client,
+          (real) => switchAccount(this.#gateway, { client: real, targetDid: did, from: CLIENT }),
+          () => this.model.switchTo(client, did),
+        )
+      case 'unlink':
+        return this.#change(
+          client,
+          async (real) => {
+            const viewer = viewerOf({ client: real, session: null }, null)
+            if (viewer === null) throw new Error('nobody is active')
+            await unlinkAccount(this.#gateway, { client: real, viewer, did, from: CLIENT })
+          },
+          () => this.model.unlink(client, did),
+        )
+      case 'logoutTo':
+        return this.#change(
+          client,
+          async (real) => {
+            const viewer = viewerOf({ client: real, session: null }, null)
+            await logoutTo(this.#gateway, { client: real, viewer, switchTo: did, from: CLIENT })
+          },
+          () => this.model.logoutTo(client, did),
+        )
+      case 'logout': {
+        await this.#change(
+          client,
+          (real) => logout(this.#gateway, { caller: { client: real, session: null }, from: CLIENT }),
+          () => this.model.logout(client),
+        )
+        // A lost answer leaves the cookie, which is worth nothing then.
+        if (!isLost) this.#setCookie(client, null, null)
+        return
+      }
+      case 'revokeElsewhere':
+        await this.#gateway.stores.db.$transaction(async (tx) => {
+          await new SessionRows(tx).end({ did, exchangedAt: { not: null } })
+        })
+        return this.model.revoke(did)
+      case 'copyCookie':
+        return this.#setCookie(1 - client, this.#cookies[client] ?? null, this.model.tokenOf(client))
+      case 'look':
+        await this.#present(client)
+        return
+      case 'wait':
+        this.#gateway.clock.advance(minutes * 60 * SECOND)
+        await sweep(this.#gateway)
+        return this.model.wait(this.#gateway.clock())
+    }
+  }
+
+  /** What each browser would see, and what the model expects. Looking at it here is no use of the token. */
+  async expectAgreement(): Promise<void> {
+    for (const client of [0, 1]) {
+      const real = await clientOfCookie(this.#gateway, this.#cookies[client] ?? null)
+      const seen = real && {
+        active: viewerOf({ client: real, session: null }, null)?.session.did ?? null,
+        accounts: real.accounts.map(({ did }) => did).toSorted(),
+      }
+      expect(seen).toEqual(this.model.seenBy(client, this.#gateway.clock()))
+    }
+  }
+
+  /** After a day and a minute, whatever is left is reached by a token that somebody uses, or used. */
+  async expectNothingUnreachable(): Promise<void> {
+    this.#gateway.clock.advance(25 * HOUR)
+    await sweep(this.#gateway)
+    this.model.wait(this.#gateway.clock())
+    const { db } = this.#gateway.stores
+    const left = await db.session.findMany({
+      where: { did: { startsWith: didOf(`${this.#tag}.`) } },
+      select: { did: true },
+    })
+    expect(left.map(({ did }) => did).toSorted()).toEqual(this.model.sessions().toSorted())
+  }
+
+  async #present(client: number): Promise<Client | null> {
+    const sessionCookie = this.#cookies[client] ?? null
+    const caller = await authenticate(this.#gateway, { sessionCookie, authorization: null, client: CLIENT })
+    this.model.use(client, this.#gateway.clock())
+    return caller?.client ?? null
+  }
+
+  #setCookie(client: number, text: string | null, token: string | null): void {
+    this.#cookies[client] = text
+    this.model.hold(client, token)
+  }
+
+  /** Runs a change that the model allows or refuses; both must agree. */
+  async #change(client: number, act: (real: Client) => Promise<unknown>, expected: () => boolean): Promise<void> {
+    const real = await this.#present(client)
+    if (real === null) return expect(this.model.seenBy(client, this.#gateway.clock())).toBeNull()
+    const isDone = await act(real).then(
+      () => true,
+      () => false,
+    )
+    expect(isDone).toBe(expected())
+  }
+
+  async #exchange({ client, did, isLost, kind }: { client: number; did: string; isLost: boolean; kind: Kind }) {
+    const { stores } = this.#gateway
+    const shown = await this.#present(client)
+    const held = shown?.accounts.find((session) => session.did === did)
+    if (kind !== 'login' && shown === null) return
+    if (kind === 'scope_upgrade' && held === undefined) return
+    const starter = { groupId: shown?.group.id ?? '', did: kind === 'scope_upgrade' ? did : null }
+    const purpose = {
+      login: {},
+      add_account: { starter, begunAt: new Date(this.#gateway.clock()) },
+      scope_upgrade: { starter, did, authenticatedAt: held?.authenticatedAt },
+    }[kind]
+    const now = this.#gateway.clock()
+    const options = { handle: did.replace('did:web:', ''), exchangedAt: null, authenticatedAt: new Date(now) }
+    const { session } = await aSession({ db: stores.db, now }, options)
+    this.#gateway.clock.advance(SECOND)
+    const clientCookie = 'client-cookie'
+    const exchangeToken = await issueExchangeToken(this.#gateway, {
+      sessionId: session.id,
+      flow: resumeFlow(kind, purpose),
+      binding: bindToCookie(clientCookie),
+    })
+    const request = { exchangeToken, proof: { clientCookie, verifier: null }, shown, from: CLIENT }
+    const token = await exchange(this.#gateway, request).then(
+      (exchanged) => exchanged.token,
+      () => 'refused' as const,
+    )
+    const minted = this.model.exchange(client, { kind, did, authenticatedAt: now, now: this.#gateway.clock() })
+    expect(token === 'refused' ? 'refused' : token && 'minted').toEqual(
+      minted && (minted === 'refused' ? minted : 'minted'),
+    )
+    if (token !== null && token !== 'refused' && !isLost) this.#setCookie(client, token, minted)
+  }
+}
+
+type Kind = 'login' | 'add_account' | 'scope_upgrade'
+type Step = { command: (typeof COMMANDS)[number]; client: number; handle: string; isLost: boolean; minutes: number }
+
+let gateway: UnitGateway
+
+beforeAll(async () => {
+  gateway = await openUnitGateway({ SESSION_DAYS: '30' })
+})
+
+it('two clients see what a simple model says, whatever they do and whichever answers are lost', async () => {
+  let runs = 0
+  await assert(
+    asyncProperty(array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
+      const run = new Run(gateway, `model-${runs++}`)
+      for (const each of steps) {
+        await run.take(each)
+        await run.expectAgreement()
+      }
+      await run.expectNothingUnreachable()
+    }),
+    { numRuns: 40, interruptAfterTimeLimit: 90_000 },
+  )
+}, 120_000)

@@ -3,13 +3,15 @@ import { ErrorBoundary } from 'react-error-boundary'
 import { type Client, Provider } from 'urql'
 import { createApiClient } from './api/client.ts'
 import type { Arrival } from './flows/arrive.ts'
-import type { PortalQuery } from './generated/graphql.ts'
+import type { CurrentUserPartsFragment } from './generated/graphql.ts'
+import { ChooseAccountPage } from './pages/choose-account.tsx'
 import { SignInPage } from './pages/sign-in.tsx'
 import { SignedIn } from './pages/signed-in.tsx'
 import { Blank, CenteredLayout } from './parts/layout.tsx'
 import { Notices } from './parts/notice.tsx'
 import type { NewToken } from './session/new-token.ts'
-import { usePortalState } from './session/portal-state.ts'
+import { type Portal, usePortal } from './session/portal-state.ts'
+import { useSessionChanges } from './session/session-changes.ts'
 import { ViewerContext } from './session/viewer.ts'
 
 type Props = {
@@ -33,46 +35,54 @@ function Arrived({ client, arrival }: Props) {
   const { notice, developerToken } = use(arrival)
   return (
     <Notices first={notice}>
-      <Portal client={client} developerToken={developerToken} />
+      <Pages client={client} developerToken={developerToken} />
     </Notices>
   )
 }
 
-function Portal(props: { client: Client; developerToken: string | null }) {
-  const { state, refresh } = usePortalState(props.client)
+function Pages(props: { client: Client; developerToken: string | null }) {
+  const { client } = props
+  const portal = usePortal()
+  const { state, refresh } = portal
+  const isSignedIn = state.status === 'signed-in' || state.status === 'choosing'
+  useSessionChanges({ client, isSignedIn, onChange: refresh })
   const [developerToken, setDeveloperToken] = useState(props.developerToken)
   switch (state.status) {
     case 'loading':
       return <Blank />
     case 'failed':
       return <Unreachable problem={state.problem} onRetry={refresh} />
-    case 'ready':
+    case 'signed-out':
+      return <SignInPage pdsOptions={state.pdsOptions} />
+    case 'choosing':
+      return <ChooseAccountPage client={client} portal={portal} accounts={state.accounts} ended={state.ended} />
+    case 'signed-in':
       return (
-        <Ready
-          data={state.data}
-          refresh={refresh}
+        <As
+          key={state.user.session.id}
+          user={state.user}
+          portal={portal}
           newToken={developerToken === null ? null : { secret: developerToken, dismiss: () => setDeveloperToken(null) }}
         />
       )
   }
 }
 
-function Ready({ data, refresh, newToken }: { data: PortalQuery; refresh: () => Promise<void>; newToken: NewToken }) {
-  const user = data.currentUser ?? null
-  if (user === null) return <SignInPage pdsOptions={data.pdsOptions} />
+type AsProps = { user: CurrentUserPartsFragment; portal: Portal; newToken: NewToken }
+
+/**
+ * The pages of one account. Each session gets a client of its own, so that no response to one account is ever shown to
+ * another.
+ */
+function As({ user, portal: { refresh, actAs }, newToken }: AsProps) {
+  const client = useMemo(() => createApiClient({ account: user.did, onEnded: refresh }), [user.did, refresh])
   return (
-    <ViewerContext value={{ user, refresh }}>
-      <SessionClient key={user.session.id}>
+    <ViewerContext value={{ user, refresh, actAs }}>
+      <Provider value={client}>
         <SignedIn newToken={newToken} />
-      </SessionClient>
+      </Provider>
     </ViewerContext>
   )
-}
-
-/** Provides a client for each session, so that no response to one account is ever shown to another. */
-function SessionClient({ children }: { children: React.ReactNode }) {
-  const client = useMemo(createApiClient, [])
-  return <Provider value={client}>{children}</Provider>
 }
 
 /** Shown instead of an empty page when a component throws. */

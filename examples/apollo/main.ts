@@ -2,7 +2,7 @@ import { print } from 'graphql'
 import { takeOutcome } from '../../web/flows/outcome.ts'
 import { SessionChangedDocument, type SessionChangedSubscription } from '../../web/generated/graphql.ts'
 import { startFrontend } from '../frontend/frontend.ts'
-import { createGatewayClient, problemOf } from './client.ts'
+import { codeOf, createGatewayClient, problemOf } from './client.ts'
 
 // Before anything else runs: nothing but the exchange may read an exchange token from the address bar.
 const outcome = takeOutcome()
@@ -10,7 +10,8 @@ const gatewayUrl = import.meta.env.VITE_GATEWAY_URL
 
 const client = createGatewayClient({
   gatewayUrl,
-  onUnauthenticated: () => frontend.refresh(),
+  account: () => frontend.account(),
+  onEnded: (operationName) => frontend.ended(operationName),
   onScopeUpgradeRequired: (missingScopes) => frontend.upgrade(missingScopes),
 })
 
@@ -22,20 +23,24 @@ const frontend = startFrontend({
     mutate: async (mutation, variables) => dataOf(await client.mutate({ mutation, variables })),
     // In a page whose components watch queries, call `resetStore`, which refetches them.
     forget: async () => void (await client.clearStore()),
-    listen(onChange) {
+    listen({ onChange, onEnd }) {
       // Apollo's links do not support server-sent events; the browser does.
       const query = new URLSearchParams({ query: print(SessionChangedDocument) })
       const stream = new EventSource(`${gatewayUrl}/graphql?${query}`, { withCredentials: true })
       stream.addEventListener('next', (event) => {
         const { data } = JSON.parse(event.data) as { data?: SessionChangedSubscription | null }
-        // Without data, the session ended before the stream began. The error link does not see this stream.
-        if (data) onChange(data.sessionChanged.kind)
-        else frontend.refresh()
+        if (data) onChange()
       })
-      // Otherwise the browser reconnects, with a session that has ended.
-      stream.addEventListener('complete', () => stream.close())
+      // Otherwise the browser connects again by itself, even where nobody is signed in any more.
+      const end = () => {
+        stream.close()
+        onEnd()
+      }
+      stream.addEventListener('complete', end)
+      stream.addEventListener('error', end)
       return () => stream.close()
     },
+    codeOf,
     problemOf,
   },
 })

@@ -34,7 +34,7 @@ export function createActions({ api, session, page }: Parts) {
 
     async switchTo(targetDid: string): Promise<void> {
       await api.mutate(SwitchAccountDocument, { input: { targetDid } })
-      await session.reload()
+      await session.actAs(targetDid)
     },
 
     async signOut(): Promise<void> {

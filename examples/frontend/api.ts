@@ -1,5 +1,4 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
-import type { SessionChangeKind } from '../../web/generated/graphql.ts'
 
 /** What this frontend needs of a GraphQL client. Queries and mutations reject with the client's own errors. */
 export type Api = {
@@ -18,8 +17,14 @@ export type Api = {
   /** Empties the cache, because another account may be signed in from now on. */
   forget(): Promise<void>
 
-  /** Calls `onChange` for each change that another tab makes. Call the returned function to stop. */
-  listen(onChange: (kind: SessionChangeKind) => void): () => void
+  /**
+   * Calls `onChange` for each change that another tab makes, and `onEnd` when the stream has ended. Call the returned
+   * function to stop.
+   */
+  listen(listener: { onChange: () => void; onEnd: () => void }): () => void
+
+  /** Returns the gateway's error code, or null for an error that does not come from it. */
+  codeOf(error: unknown): string | null
 
   /** Returns a message for people. */
   problemOf(error: unknown): string

@@ -12,13 +12,18 @@ type Options = {
   api: Api
 }
 
-/** What a client calls when the gateway refuses something. */
+/** What a client needs of the frontend. */
 export type Frontend = {
-  /** Queries and shows who is signed in now. */
-  refresh(): void
+  /** The DID of the account that requests name, or null. */
+  account(): string | null
+  /** Queries and shows who is signed in now, because an operation was refused. */
+  ended(operationName: string | undefined): void
   /** Goes to the account's own server to request the missing scopes. */
   upgrade(missingScopes: string[]): void
 }
+
+/** A refresh sends these itself, and sees their errors. */
+const REFRESHES = ['CurrentUser', 'LinkedAccounts']
 
 /** Starts a whole frontend of the gateway, on any GraphQL client. */
 export function startFrontend({ gatewayUrl, outcome, api }: Options): Frontend {
@@ -55,5 +60,11 @@ export function startFrontend({ gatewayUrl, outcome, api }: Options): Frontend {
   }
 
   start()
-  return { refresh: () => session.refresh(), upgrade: (missingScopes) => act(() => actions.upgrade(missingScopes)) }
+  return {
+    account: session.account,
+    ended(operationName) {
+      if (!REFRESHES.includes(operationName ?? '')) session.refresh()
+    },
+    upgrade: (missingScopes) => act(() => actions.upgrade(missingScopes)),
+  }
 }

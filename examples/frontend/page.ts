@@ -1,4 +1,4 @@
-import type { DeveloperTokensQuery } from '../../web/generated/graphql.ts'
+import type { AccountFragment, DeveloperTokensQuery } from '../../web/generated/graphql.ts'
 import markup from './page.html?raw'
 import type { User } from './session.ts'
 
@@ -13,7 +13,8 @@ type Options = {
 /** The page of the frontend. */
 export type Page = {
   say(text: string): void
-  showUser(user: User): void
+  /** Shows the account, or the accounts to choose from, or how to sign in. */
+  show(user: User, choices: AccountFragment[]): void
   showDeveloperTokens(tokens: DeveloperTokensQuery['developerTokens']): void
   /** The secret of a developer token. */
   showDeveloperToken(secret: string): void
@@ -32,19 +33,21 @@ export function createPage({ gatewayUrl, onListTokens, onCreateToken, onSwitch, 
   find('create-token').onclick = onCreateToken
   find('sign-out').onclick = onSignOut
 
+  const switchButton = ({ did, handle }: AccountFragment) => button(`Switch to ${handle}`, () => onSwitch(did))
+
   return {
     say(text) {
       find('notice').textContent = text
     },
-    showUser(user) {
-      signIn.hidden = user !== null
+    show(user, choices) {
+      signIn.hidden = user !== null || choices.length > 0
+      find('choice').hidden = choices.length === 0
+      find('choices').replaceChildren(...choices.map(switchButton))
       find('account').hidden = user === null
       find('handle').textContent = user?.handle ?? ''
       find('scopes').textContent = user?.grantedScopes.join(', ') ?? ''
-      const others = user?.linkedAccounts.filter(({ isActive }) => !isActive) ?? []
-      find('others').replaceChildren(
-        ...others.map(({ did, handle }) => button(`Switch to ${handle}`, () => onSwitch(did))),
-      )
+      const others = user?.linkedAccounts.filter(({ did }) => did !== user.did) ?? []
+      find('others').replaceChildren(...others.map(switchButton))
     },
     showDeveloperTokens(tokens) {
       const items = tokens.map(({ prefix, name }) => item(`${name ?? 'unnamed'} (${prefix}…)`))

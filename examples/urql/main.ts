@@ -1,8 +1,9 @@
 import type { OperationResult } from '@urql/core'
+import { pipe, subscribe, onEnd as whenEnded } from 'wonka'
 import { takeOutcome } from '../../web/flows/outcome.ts'
 import { SessionChangedDocument } from '../../web/generated/graphql.ts'
 import { startFrontend } from '../frontend/frontend.ts'
-import { createGatewayClient, problemOf } from './client.ts'
+import { codeOf, createGatewayClient, problemOf } from './client.ts'
 
 // Before anything else runs: nothing but the exchange may read an exchange token from the address bar.
 const outcome = takeOutcome()
@@ -11,7 +12,8 @@ const gatewayUrl = import.meta.env.VITE_GATEWAY_URL
 const connect = () =>
   createGatewayClient({
     gatewayUrl,
-    onUnauthenticated: () => frontend.refresh(),
+    account: () => frontend.account(),
+    onEnded: (operationName) => frontend.ended(operationName),
     onScopeUpgradeRequired: (missingScopes) => frontend.upgrade(missingScopes),
   })
 let client = connect()
@@ -27,11 +29,20 @@ const frontend = startFrontend({
     async forget() {
       client = connect()
     },
-    listen(onChange) {
-      const changes = client.subscription(SessionChangedDocument, {})
-      const { unsubscribe } = changes.subscribe(({ data }) => data && onChange(data.sessionChanged.kind))
-      return unsubscribe
+    listen({ onChange, onEnd }) {
+      let isOver = false
+      const { unsubscribe } = pipe(
+        client.subscription(SessionChangedDocument, {}),
+        // Also when the subscriber leaves.
+        whenEnded(() => isOver || onEnd()),
+        subscribe(({ data }) => data && onChange()),
+      )
+      return () => {
+        isOver = true
+        unsubscribe()
+      }
     },
+    codeOf,
     problemOf,
   },
 })

@@ -1,6 +1,15 @@
 import { expect, it } from 'vitest'
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
-import { authorizeHere, enterHandle, noticeOf, settled, showsAccounts, signedIn, whoIn } from '../support/portal.ts'
+import {
+  authorizeHere,
+  enterHandle,
+  loseAnswers,
+  noticeOf,
+  settled,
+  showsAccounts,
+  signedIn,
+  whoIn,
+} from '../support/portal.ts'
 import { eventually } from '../support/tables.ts'
 
 describeBrowser('the account switcher, in Chromium', () => {
@@ -50,7 +59,7 @@ describeBrowser('the account switcher, in Chromium', () => {
       const { operationName } = route.request().postDataJSON() as { operationName: string }
       // Nobody tells of the change: as in the moment before the page listens.
       if (operationName === 'SessionChanged') return route.abort()
-      if (operationName !== 'Portal' || !isFirst) return route.continue()
+      if (operationName !== 'CurrentUser' || !isFirst) return route.continue()
       isFirst = false
       const response = await route.fetch()
       answered()
@@ -66,6 +75,37 @@ describeBrowser('the account switcher, in Chromium', () => {
     await hasArrived
     await settled(page)
     await showsAccounts(page, ['BOB.TEST'])
+  })
+
+  it.each(['SwitchAccount', 'UnlinkAccount'])('loses nothing with the answer to %s', async (operationName) => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await page.goto(atgate.url)
+    await showsAccounts(page, ['alice.test', 'BOB.TEST'])
+    const keepAnswers = await loseAnswers(page, operationName)
+    const isSwitch = operationName === 'SwitchAccount'
+    await page.getByRole('button', { name: isSwitch ? 'Switch to alice.test' : 'Sign out alice.test' }).click()
+    await noticeOf(page).getByText('The gateway cannot be reached.').waitFor()
+    await keepAnswers()
+    await page.reload()
+    await showsAccounts(page, isSwitch ? ['ALICE.TEST', 'bob.test'] : ['BOB.TEST'])
+    await whoIn(page).getByText('bob.test').waitFor()
+  })
+
+  it('goes on as before where the answer that adds an account is lost, and adds it the next time', async () => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test'])
+    await page.goto(atgate.url)
+    const keepAnswers = await loseAnswers(page, 'ExchangeToken')
+    await enterHandle(page, 'bob.test', 'Add account')
+    await authorizeHere(page, atgate.url)
+    await noticeOf(page).getByText('The gateway cannot be reached.').waitFor()
+    await showsAccounts(page, ['ALICE.TEST'])
+    await keepAnswers()
+    await enterHandle(page, 'bob.test', 'Add account')
+    await authorizeHere(page, atgate.url)
+    await noticeOf(page).getByText('bob.test was added.').waitFor()
+    await showsAccounts(page, ['alice.test', 'BOB.TEST'])
   })
 
   it('signs out all, but asks first', async () => {

@@ -80,7 +80,7 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     expect(page.url()).toBe(`${frontend}/`)
   })
 
-  it('shows that the session has ended when the gateway says UNAUTHENTICATED', async () => {
+  it('shows that the session has ended when the gateway says ACCOUNT_CHANGED', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     await page.goto(frontend)
@@ -89,7 +89,7 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     await atgate.gateway.stores.db.session.deleteMany()
     await press(page, 'Developer tokens')
     await showsNobody(page)
-    await says(page, 'Nobody is signed in, or the session has ended. Sign in first.')
+    await says(page, 'This account is not signed in here any more.')
   })
 
   it('leads to the scope upgrade when the gateway says SCOPE_UPGRADE_REQUIRED, and comes back with the scopes', async () => {
@@ -129,18 +129,40 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     await tokensOn(page).getByText("bob's").waitFor()
   })
 
-  it('follows a switch and a sign-out in another tab', async () => {
+  it('acts as the account that it shows when another tab switches, and follows a sign-out there', async () => {
     const { page, context, atgate } = scene
-    await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    const browser = await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await createDeveloperToken(browser, { as: 'bob.test', name: 'of the other tab' })
     const tab = await context.newPage()
     for (const each of [page, tab]) {
       await each.goto(frontend)
       await shows(each, 'bob.test')
     }
     await press(page, 'Switch to alice.test')
-    await shows(tab, 'alice.test')
+    await shows(page, 'alice.test')
+    await press(tab, 'Developer tokens')
+    await tokensOn(tab).getByText('of the other tab').waitFor()
+    await press(page, 'Developer tokens')
+    await tokensOn(page).getByText('None.').waitFor()
     await press(tab, 'Sign out')
     await showsNobody(page)
+    await showsNobody(tab)
+  })
+
+  it('offers the other accounts when its own was signed out elsewhere, and does nothing as them before that', async () => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await page.goto(frontend)
+    await shows(page, 'bob.test')
+    const { db } = atgate.gateway.stores
+    const { did } = await db.account.findFirstOrThrow({ where: { handle: 'bob.test' } })
+    // Nobody is told of it, so only the next request can tell.
+    await db.session.deleteMany({ where: { did } })
+    await press(page, 'New developer token')
+    await shows(page, 'Choose an account')
+    expect(page.url()).toBe(`${frontend}/`)
+    await press(page, 'Switch to alice.test')
+    await shows(page, 'alice.test')
   })
 
   it('finds out that the session ended before it could listen', async () => {

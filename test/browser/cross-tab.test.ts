@@ -1,18 +1,10 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { LogoutAllDocument, RevokeSessionDocument, SwitchAccountDocument } from '../../web/generated/graphql.ts'
+import { LogoutAllDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { currentUserOf } from '../support/flows.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
-import {
-  authorizeHere,
-  enterHandle,
-  isPortalQuestion,
-  noticeOf,
-  showsAccounts,
-  signedIn,
-  whoIn,
-} from '../support/portal.ts'
+import { authorizeHere, enterHandle, noticeOf, showsAccounts, signedIn, whoIn } from '../support/portal.ts'
 import { signIn } from '../support/sign-in.ts'
 
 describeBrowser('two tabs of one browser', () => {
@@ -29,22 +21,45 @@ describeBrowser('two tabs of one browser', () => {
   const listening = (tab: Page) =>
     tab.waitForResponse((response) => response.headers()['content-type'] === 'text/event-stream')
 
-  it('show a switch at once, in both directions, again and again', async () => {
+  it('act as an account each, and show at once which of them is active', async () => {
     const { context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
-    const [one, two] = [await openTab(), await openTab('/sessions')]
+    const [one, two] = [await openTab(), await openTab()]
     await whoIn(two).getByText('bob.test').waitFor()
-    for (const handle of ['alice.test', 'bob.test', 'alice.test']) {
-      const follows = listening(two)
-      await one.getByRole('button', { name: `Switch to ${handle}` }).click()
-      await whoIn(two).getByText(handle).waitFor()
-      // What was on the page belongs to the account that is active now.
-      await two.getByText(`Where ${handle} is signed in.`).waitFor()
-      await follows
+    await one.getByRole('button', { name: 'Switch to alice.test' }).click()
+    await whoIn(one).getByText('alice.test').waitFor()
+    await showsAccounts(two, ['ALICE.TEST', 'bob.test'])
+    await whoIn(two).getByText('bob.test').waitFor()
+    await two.getByText('This tab', { exact: true }).waitFor()
+    // Each goes on as its own account, also after it is loaded again.
+    for (const [tab, handle] of [
+      [one, 'alice.test'],
+      [two, 'bob.test'],
+    ] as const) {
+      await tab.goto(`${atgate.url}/sessions`)
+      await tab.getByText(`Where ${handle} is signed in.`).waitFor()
+      await tab.getByText('This one').waitFor()
     }
+    // Another switch, in the other direction, on the streams that are still open.
     await two.getByRole('link', { name: 'Accounts' }).click()
-    await two.getByRole('button', { name: 'Switch to bob.test' }).click()
+    await two.getByRole('button', { name: 'Make bob.test active' }).click()
+    await one.getByRole('link', { name: 'Accounts' }).click()
     await showsAccounts(one, ['alice.test', 'BOB.TEST'])
+    await whoIn(one).getByText('alice.test').waitFor()
+  })
+
+  it('leave a tab without its account when the other signs it out, and offer the rest with one click', async () => {
+    const { context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    const [one, two] = [await openTab(), await openTab('/tokens')]
+    await one.getByRole('button', { name: 'Switch to alice.test' }).click()
+    await whoIn(one).getByText('alice.test').waitFor()
+    await one.getByRole('button', { name: 'Sign out bob.test' }).click()
+    await two.getByRole('heading', { name: 'Choose an account' }).waitFor()
+    await two.getByText('bob.test was signed out.').waitFor()
+    await two.getByRole('button', { name: 'Continue as alice.test' }).click()
+    await whoIn(two).getByText('alice.test').waitFor()
+    await two.getByRole('heading', { name: 'Developer tokens' }).waitFor()
   })
 
   it('show a sign-out at once, and show nothing of the account any more', async () => {
@@ -60,14 +75,14 @@ describeBrowser('two tabs of one browser', () => {
     const { context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     const [one, two] = [await openTab(), await openTab()]
-    const follows = listening(two)
     await enterHandle(one, 'bob.test', 'Add account')
     await authorizeHere(one, atgate.url)
     await noticeOf(one).getByText('bob.test was added.').waitFor()
     await showsAccounts(two, ['alice.test', 'BOB.TEST'])
-    await follows
-    await one.getByRole('button', { name: 'Sign out alice.test' }).click()
-    await showsAccounts(two, ['BOB.TEST'])
+    await whoIn(two).getByText('alice.test').waitFor()
+    await two.getByRole('button', { name: 'Sign out bob.test' }).click()
+    await one.getByRole('heading', { name: 'Choose an account' }).waitFor()
+    await showsAccounts(two, ['alice.test'])
   })
 
   it('show that the account was signed out from another device', async () => {
@@ -81,7 +96,7 @@ describeBrowser('two tabs of one browser', () => {
     await tab.getByRole('heading', { name: 'Sign in' }).waitFor()
   })
 
-  it('follow a sign-in that replaces the session', async () => {
+  it('ask before they act as somebody who signed in in their place', async () => {
     const { context, page, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     const tab = await openTab()
@@ -89,7 +104,33 @@ describeBrowser('two tabs of one browser', () => {
     await page.getByRole('link', { name: 'Continue' }).click()
     await authorizeHere(page, atgate.url)
     await whoIn(page).getByText('bob.test').waitFor()
+    await tab.getByText('alice.test was signed out.').waitFor()
+    await tab.getByRole('button', { name: 'Continue as bob.test' }).click()
     await whoIn(tab).getByText('bob.test').waitFor()
+  })
+
+  it('do nothing as another account with a click that comes too late', async () => {
+    const { context, atgate } = scene
+    const browser = await signedIn(context, atgate.url, ['bob.test', 'alice.test'])
+    const tab = await context.newPage()
+    await tab.route('**/graphql', async (route) => {
+      const isStream = route.request().headers().accept?.startsWith('text/event-stream') ?? false
+      await (isStream ? route.abort() : route.continue())
+    })
+    await tab.goto(`${atgate.url}/tokens`)
+    await whoIn(tab).getByText('alice.test').waitFor()
+    const { session } = (await currentUserOf(browser)) ?? {}
+    const phone = createHttpBrowser(atgate.url)
+    await signIn(phone, 'alice.test')
+    await phone.graphql(RevokeSessionDocument, { input: { id: session?.id ?? '' } })
+    // The tab was not told.
+    await tab.getByLabel('Name').fill('for alice')
+    await tab.getByRole('button', { name: 'Create token' }).click()
+    await tab.getByText('alice.test was signed out.').waitFor()
+    await tab.getByRole('button', { name: 'Continue as bob.test' }).click()
+    await whoIn(tab).getByText('bob.test').waitFor()
+    expect(tab.url()).toBe(`${atgate.url}/tokens`)
+    await tab.getByText('No tokens yet.').waitFor()
   })
 
   it('look again when they come into view, where no stream reaches them', async () => {
@@ -122,26 +163,5 @@ describeBrowser('two tabs of one browser', () => {
     await atgate.gateway.stores.db.session.deleteMany()
     end()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-  })
-
-  it('never show the account before the switch when the news is faster than the cookie', async () => {
-    const { context, atgate } = scene
-    const browser = await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
-    const tab = await openTab()
-    const linked = (await currentUserOf(browser))?.linkedAccounts ?? []
-    const alice = linked.find(({ handle }) => handle === 'alice.test')?.did ?? ''
-    // Switched by the same browser over HTTP: the tab hears of it, but its own cookie comes only later.
-    await browser.graphql(SwitchAccountDocument, { input: { targetDid: alice } })
-    // And looks once more for a reason of its own, which must not end the looking.
-    const looked = tab.waitForResponse((response) => isPortalQuestion(response.request()))
-    await tab.evaluate(() => dispatchEvent(new Event('focus')))
-    await (await looked).finished()
-    const cookies = await browser.jar.getCookies(atgate.url)
-    const session = cookies.find(({ key }) => key === 'atgate')
-    await context.addCookies([
-      { name: 'atgate', value: session?.value ?? '', url: atgate.url, httpOnly: true, sameSite: 'Lax' },
-    ])
-    await whoIn(tab).getByText('alice.test').waitFor()
-    await showsAccounts(tab, ['ALICE.TEST', 'bob.test'])
   })
 })

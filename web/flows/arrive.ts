@@ -2,6 +2,7 @@ import type { Client } from 'urql'
 import { problemOf } from '../api/client.ts'
 import { ExchangeTokenDocument } from '../generated/graphql.ts'
 import type { Notice, NoticeAction } from '../parts/notice.tsx'
+import { setTabAccount } from '../session/tab-account.ts'
 import { goOnAs } from './go-on-as.ts'
 import type { Outcome } from './outcome.ts'
 import { wordsForRefusal, wordsForSuccess } from './words.ts'
@@ -27,6 +28,8 @@ export async function arrive(client: Client, outcome: Outcome): Promise<Arrival>
   if (error !== undefined) return refused(problemOf(error))
   if (!data) return refused(wordsForRefusal(kind, 'failed'))
   const { account, sessionToken } = data.exchangeToken
+  // Signing in and adding an account make it the active one. Other flows leave this tab with the account that it has.
+  if (account.isActive) setTabAccount(account.did)
   return { notice: { tone: 'good', text: wordsForSuccess(kind, account.handle) }, developerToken: sessionToken }
 }
 

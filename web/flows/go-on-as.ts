@@ -1,8 +1,7 @@
 import type { Client } from 'urql'
-import { problemOf } from '../api/client.ts'
-import { StartAddAccountDocument } from '../generated/graphql.ts'
 import type { NoticeAction } from '../parts/notice.tsx'
 import type { FlowKind } from './outcome.ts'
+import { startAddAccount } from './start-add-account.ts'
 import { startSignIn } from './start-sign-in.ts'
 
 /**
@@ -18,11 +17,4 @@ export function goOnAs(client: Client, kind: FlowKind, did: string): NoticeActio
     default:
       return null
   }
-}
-
-async function startAddAccount(client: Client, did: string): Promise<string> {
-  const input = { handle: did, returnTo: location.pathname }
-  const { data, error } = await client.mutation(StartAddAccountDocument, { input })
-  if (!data) throw new Error(error === undefined ? 'Something went wrong.' : problemOf(error))
-  return data.startAddAccount.authUrl
 }

@@ -4,7 +4,7 @@ type Tab = { query: string; variables?: string }
 export const GRAPHIQL_TABS: Tab[] = [
   {
     query: `# Who am I? This runs with your browser's cookie.
-# null means that nobody is signed in: sign in on the page at / and run it again.
+# null means that nobody is signed in, or that the active account was signed out: go to the page at / and run it again.
 query WhoAmI {
   currentUser {
     did
@@ -59,7 +59,8 @@ mutation AddAccount($input: StartAddAccountInput!) {
     variables: json({ input: { handle: 'bob.test', returnTo: '/' } }),
   },
   {
-    query: `# Make another of your linkedAccounts the active one. The cookie changes with it, in every tab.
+    query: `# Make another of your linkedAccounts the active one. To act as one account whichever is active, send its DID in the
+# header Atgate-Account instead (in the tab "Headers" below).
 mutation SwitchAccount($input: SwitchAccountInput!) {
   switchAccount(input: $input) {
     account {
@@ -82,7 +83,7 @@ mutation CreateDeveloperToken($input: StartDeveloperTokenInput!) {
     variables: json({ input: { name: 'my script', expiresInDays: 30, returnTo: '/tokens' } }),
   },
   {
-    query: `# Runs until you stop it, or until this session is no longer the active one.
+    query: `# Runs until you stop it, until you are signed out, or for an hour.
 subscription Changes {
   sessionChanged {
     kind

@@ -1,9 +1,11 @@
+import { useClient } from 'urql'
 import { useAction } from '../api/use-action.ts'
+import { startAddAccount } from '../flows/start-add-account.ts'
 import {
   type AccountFragment,
   LogoutAllDocument,
   LogoutDocument,
-  StartAddAccountDocument,
+  LogoutToDocument,
   SwitchAccountDocument,
   UnlinkAccountDocument,
 } from '../generated/graphql.ts'
@@ -14,52 +16,64 @@ import { PageHeading } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
 import { useViewer } from '../session/viewer.ts'
 
-/** The account switcher: the accounts that are signed in in this browser, and which of them is active. */
+/** The account switcher: the accounts that are signed in in this browser, the active one, and the one of this tab. */
 export function AccountsPage() {
-  const { user, refresh } = useViewer()
+  const { user, refresh, actAs } = useViewer()
+  const client = useClient()
   const { run, isBusy } = useAction()
   const notify = useNotify()
   const accounts = user.linkedAccounts
   const others = accounts.filter(({ did }) => did !== user.did)
 
-  /** Runs an action that changes who is signed in, then shows what happened. */
-  async function change(act: () => Promise<string>) {
+  /** Runs an action that changes who is signed in, then shows what happened. `act` returns what to say. */
+  async function change(act: () => Promise<string>, show = refresh) {
     try {
       const text = await act()
-      await refresh()
+      await show()
       notify({ tone: 'good', text })
     } catch (error) {
       notify({ tone: 'bad', text: (error as Error).message })
     }
   }
   const switchTo = ({ did, handle }: AccountFragment) =>
+    change(
+      async () => {
+        await run(SwitchAccountDocument, { input: { targetDid: did } })
+        return `You are now ${handle}.`
+      },
+      () => actAs(did),
+    )
+  const unlink = ({ did, handle }: AccountFragment) =>
     change(async () => {
-      await run(SwitchAccountDocument, { input: { targetDid: did } })
-      return `You are now ${handle}.`
+      await run(UnlinkAccountDocument, { input: { did } })
+      return `${handle} is signed out.`
     })
-  const signOut = ({ did, handle }: AccountFragment) =>
+  const signOutLast = () =>
     change(async () => {
-      if (did !== user.did) {
-        await run(UnlinkAccountDocument, { input: { did } })
-        return `${handle} is signed out.`
-      }
-      // Prefer an account whose grant still works.
-      const next = others.find(({ needsReauthentication }) => !needsReauthentication) ?? others[0]
-      await run(LogoutDocument, next === undefined ? {} : { input: { switchTo: next.did } })
-      return next === undefined ? `${handle} is signed out.` : `${handle} is signed out. You are now ${next.handle}.`
+      await run(LogoutDocument, {})
+      return `${user.handle} is signed out.`
     })
+  const signOutAndGoOnAs = ({ did, handle }: AccountFragment) =>
+    change(
+      async () => {
+        await run(LogoutToDocument, { switchTo: did })
+        return `${user.handle} is signed out. You are now ${handle}.`
+      },
+      () => actAs(did),
+    )
+  const signOut = (account: AccountFragment) => {
+    if (account.did !== user.did) return unlink(account)
+    const next = successorAmong(others)
+    return next === undefined ? signOutLast() : signOutAndGoOnAs(next)
+  }
   const signOutAll = () =>
     change(async () => {
       await run(LogoutAllDocument, {})
       return 'Every account is signed out.'
     })
-  const add = async (handle: string) => {
-    const input = { handle, returnTo: location.pathname }
-    return (await run(StartAddAccountDocument, { input })).startAddAccount.authUrl
-  }
   const signInAgain = async ({ did }: AccountFragment) => {
     try {
-      location.assign(await add(did))
+      location.assign(await startAddAccount(client, did))
     } catch (error) {
       notify({ tone: 'bad', text: (error as Error).message })
     }
@@ -67,12 +81,14 @@ export function AccountsPage() {
 
   return (
     <>
-      <PageHeading title="Accounts">Signed in on this browser. The app acts as the active account.</PageHeading>
+      <PageHeading title="Accounts">
+        Signed in on this browser. Apps act as the active account; this tab acts as {user.handle}.
+      </PageHeading>
       <ul className="rows" aria-label="Accounts">
         {accounts.map((account) => (
           <li key={account.did} className="row">
             <Avatar account={account} size={44} />
-            <Names account={account} />
+            <Names account={account} isOfTab={account.did === user.did} />
             <div className="actions">
               {account.needsReauthentication && (
                 <button
@@ -85,15 +101,17 @@ export function AccountsPage() {
                   Sign in again
                 </button>
               )}
-              {!account.isActive && (
+              {!(account.isActive && account.did === user.did) && (
                 <button
                   type="button"
                   className="button"
-                  aria-label={`Switch to ${account.handle}`}
+                  aria-label={
+                    account.did === user.did ? `Make ${account.handle} active` : `Switch to ${account.handle}`
+                  }
                   disabled={isBusy}
                   onClick={() => switchTo(account)}
                 >
-                  Switch
+                  {account.did === user.did ? 'Make active' : 'Switch'}
                 </button>
               )}
               <button
@@ -124,7 +142,11 @@ export function AccountsPage() {
       )}
       <section aria-labelledby="add-account" className="panel">
         <h2 id="add-account">Add another account</h2>
-        <HandleForm submit="Add account" hint="The account’s own server asks for the password." onStart={add} />
+        <HandleForm
+          submit="Add account"
+          hint="The account’s own server asks for the password."
+          onStart={(handle) => startAddAccount(client, handle)}
+        />
       </section>
       <section aria-labelledby="facts" className="panel">
         <h2 id="facts">About {user.handle}</h2>
@@ -141,13 +163,23 @@ export function AccountsPage() {
   )
 }
 
-function Names({ account }: { account: AccountFragment }) {
+/** The active account if it is among them; otherwise one whose grant still works. */
+function successorAmong(others: AccountFragment[]): AccountFragment | undefined {
+  return (
+    others.find(({ isActive }) => isActive) ??
+    others.find(({ needsReauthentication }) => !needsReauthentication) ??
+    others[0]
+  )
+}
+
+function Names({ account, isOfTab }: { account: AccountFragment; isOfTab: boolean }) {
   const { displayName, handle, isActive, needsReauthentication } = account
   return (
     <div className="names">
       <p>
         <strong className="clip">{displayName || handle}</strong>
         {isActive && <span className="badge good">Active</span>}
+        {isOfTab && !isActive && <span className="badge">This tab</span>}
         {needsReauthentication && <span className="badge bad">Signed out by its server</span>}
       </p>
       <p className="muted clip">{handle}</p>

@@ -1,11 +1,14 @@
+import { useClient } from 'urql'
 import { useAction } from '../api/use-action.ts'
-import { StartAddAccountDocument, StartScopeUpgradeDocument } from '../generated/graphql.ts'
+import { startAddAccount } from '../flows/start-add-account.ts'
+import { StartScopeUpgradeDocument } from '../generated/graphql.ts'
 import { useViewer } from '../session/viewer.ts'
 import { useNotify } from './notice.tsx'
 
-/** Shows what the active account needs: to sign in again, or to allow more. */
+/** Shows what the account of this tab needs: to sign in again, or to allow more. */
 export function Banners() {
   const { user } = useViewer()
+  const client = useClient()
   const { run, isBusy } = useAction()
   const notify = useNotify()
 
@@ -16,11 +19,7 @@ export function Banners() {
       notify({ tone: 'bad', text: (error as Error).message })
     }
   }
-  const signInAgain = () =>
-    go(async () => {
-      const input = { handle: user.did, returnTo: location.pathname }
-      return (await run(StartAddAccountDocument, { input })).startAddAccount.authUrl
-    })
+  const signInAgain = () => go(() => startAddAccount(client, user.did))
   const allowMissing = () =>
     go(async () => {
       const input = { scopes: user.missingScopes, returnTo: location.pathname }

@@ -1,67 +1,96 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { Client, CombinedError } from 'urql'
-import { createApiClient, problemOf, UNREACHABLE } from '../api/client.ts'
-import { PortalDocument, type PortalQuery, type SessionChangeKind } from '../generated/graphql.ts'
-import { useSessionChanges } from './session-changes.ts'
-import { isSettled, mayBeShown } from './settled.ts'
+import type { CombinedError } from 'urql'
+import { codeOf, createApiClient, problemOf, UNREACHABLE } from '../api/client.ts'
+import {
+  type AccountFragment,
+  CurrentUserDocument,
+  type CurrentUserPartsFragment,
+  LinkedAccountsDocument,
+  type PdsOptionsPartsFragment,
+  PortalDocument,
+} from '../generated/graphql.ts'
+import { setTabAccount, tabAccount } from './tab-account.ts'
 
-/** Who is signed in, and what the gateway offers. */
+/** What this tab shows. */
 export type PortalState =
   | { status: 'loading' }
-  | { status: 'ready'; data: PortalQuery }
   | { status: 'failed'; problem: string }
+  | { status: 'signed-out'; pdsOptions: PdsOptionsPartsFragment }
+  /** The account that the tab acted as was signed out, and others are signed in. `ended`: its handle, if known. */
+  | { status: 'choosing'; accounts: AccountFragment[]; ended: string | null }
+  | { status: 'signed-in'; user: CurrentUserPartsFragment }
 
-/** The delays before each query, in milliseconds, until the browser has the cookie that belongs to a change. */
-const DELAYS = [0, 150, 500, 1500]
+/** The state of this tab. `refresh` queries it again; `actAs` does so as another account. */
+export type Portal = {
+  state: PortalState
+  refresh: () => Promise<void>
+  actAs: (did: string) => Promise<void>
+}
 
-/**
- * The state of this page, in step with other tabs: queried at the start, after each change that the gateway reports,
- * and when the tab comes back into view. `refresh` queries again, after a change made here.
- */
-export function usePortalState(client: Client): { state: PortalState; refresh: () => Promise<void> } {
+/** Queries who is signed in at the start, and whenever it is asked to. */
+export function usePortal(): Portal {
   const [state, setState] = useState<PortalState>({ status: 'loading' })
   const latest = useRef(0)
 
-  const load = useCallback(async (change: SessionChangeKind | null) => {
+  const refresh = useCallback(async () => {
     const attempt = ++latest.current
-    for await (const { data, error, isFinal } of queryUntilSettled(change)) {
-      // A later load is under way.
-      if (attempt !== latest.current) return
-      if (!data) return setState((known) => afterFailure(known, error))
-      if (isFinal || mayBeShown(data.currentUser ?? null, change)) setState({ status: 'ready', data })
-    }
+    const found = await lookUp()
+    // A later query is under way.
+    if (attempt === latest.current) setState((known) => next(known, found))
   }, [])
 
-  const refresh = useCallback(() => load(null), [load])
-  useEffect(() => void refresh(), [refresh])
+  const actAs = useCallback(
+    async (did: string) => {
+      setTabAccount(did)
+      await refresh()
+    },
+    [refresh],
+  )
 
-  const sessionId = state.status === 'ready' ? state.data.currentUser?.session.id : undefined
-  const onChange = useCallback((kind: SessionChangeKind) => void load(kind), [load])
-  useSessionChanges({ client, sessionId, onChange, onReturn: refresh })
-  return { state, refresh }
+  useEffect(() => void refresh(), [refresh])
+  return { state, refresh, actAs }
 }
 
 /**
- * Queries who is signed in until the result is settled (see `isSettled`). If no other tab has made a change, "nobody"
- * is settled too. An account that is not the active one never is: that query was sent with a cookie from before the
- * change.
+ * Queries what to show. A tab keeps its account, whichever is active in others. It never changes to another account by
+ * itself: where its own has ended, the user chooses.
  */
-async function* queryUntilSettled(change: SessionChangeKind | null) {
-  for (const [index, delay] of DELAYS.entries()) {
-    await new Promise((resolve) => setTimeout(resolve, delay))
-    // A new client for each query: a client shares the response of an equal query in flight, which may predate the
+async function lookUp(): Promise<PortalState> {
+  const account = tabAccount()
+  if (account !== null) {
+    // A new client for each query: a client shares the response of an equal query in flight, which may predate a
     // change.
-    const { data, error } = await createApiClient().query(PortalDocument, {}).toPromise()
-    const user = data?.currentUser ?? null
-    const isNobody = user === null && change === null
-    const isFinal = isSettled(user) || isNobody || index === DELAYS.length - 1
-    yield { data, error, isFinal }
-    if (isFinal) return
+    const { data, error } = await createApiClient({ account }).query(CurrentUserDocument, {})
+    if (data?.currentUser) return { status: 'signed-in', user: data.currentUser }
+    if (error !== undefined && codeOf(error) !== 'ACCOUNT_CHANGED') return failed(error)
   }
+
+  const client = createApiClient()
+  const [portal, linked] = await Promise.all([
+    client.query(PortalDocument, {}).toPromise(),
+    client.query(LinkedAccountsDocument, {}).toPromise(),
+  ])
+  if (!portal.data) return failed(portal.error)
+  const { currentUser, pdsOptions } = portal.data
+  if (account === null && currentUser) {
+    setTabAccount(currentUser.did)
+    return { status: 'signed-in', user: currentUser }
+  }
+  if (linked.error !== undefined && codeOf(linked.error) !== 'UNAUTHENTICATED') return failed(linked.error)
+  const accounts = linked.data?.linkedAccounts ?? []
+  if (accounts.length > 0) return { status: 'choosing', accounts, ended: null }
+  setTabAccount(null)
+  return { status: 'signed-out', pdsOptions }
 }
 
-/** Keeps what is on the page while the gateway is unreachable. */
-function afterFailure(known: PortalState, error: CombinedError | undefined): PortalState {
-  if (known.status === 'ready') return known
+function failed(error: CombinedError | undefined): PortalState {
   return { status: 'failed', problem: error === undefined ? UNREACHABLE : problemOf(error) }
+}
+
+/** Keeps what is on the page while the gateway is unreachable, and remembers whom the user has to replace. */
+function next(known: PortalState, found: PortalState): PortalState {
+  if (found.status === 'failed' && known.status !== 'loading') return known
+  if (found.status !== 'choosing') return found
+  if (known.status === 'signed-in') return { ...found, ended: known.user.handle }
+  return known.status === 'choosing' ? { ...found, ended: known.ended } : found
 }

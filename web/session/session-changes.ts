@@ -1,18 +1,14 @@
 import { useEffect, useSyncExternalStore } from 'react'
 import type { Client } from 'urql'
 import { onEnd, pipe, subscribe } from 'wonka'
-import { codeOf } from '../api/client.ts'
-import { SessionChangedDocument, type SessionChangeKind } from '../generated/graphql.ts'
+import { SessionChangedDocument } from '../generated/graphql.ts'
 
 type Options = {
   client: Client
-  /** Undefined while nobody is signed in: then there is nothing to listen to. */
-  sessionId: string | undefined
-  onChange: (kind: SessionChangeKind) => void
-  /**
-   * Called when a change may have been missed: the tab was out of view, or the session ended before it could listen.
-   */
-  onReturn: () => void
+  /** Nobody else has anything to listen to. */
+  isSignedIn: boolean
+  /** Called after a change, and when one may have been missed: the tab was out of view, or the stream ended. */
+  onChange: () => void
 }
 
 const FIRST_RETRY = 1000
@@ -23,24 +19,24 @@ const LONGEST_RETRY = 60_000
  * to a server over HTTP/1.1, so listeners in many tabs would leave none for queries. A tab that comes into view queries
  * by itself.
  */
-export function useSessionChanges({ client, sessionId, onChange, onReturn }: Options): void {
+export function useSessionChanges({ client, isSignedIn, onChange }: Options): void {
   const isVisible = useSyncExternalStore(onVisibilityChange, () => document.visibilityState === 'visible')
 
   useEffect(() => {
-    if (sessionId !== undefined && isVisible) return listen({ client, onChange, onReturn })
-  }, [client, sessionId, isVisible, onChange, onReturn])
+    if (isSignedIn && isVisible) return listen(client, onChange)
+  }, [client, isSignedIn, isVisible, onChange])
 
   useEffect(() => {
-    const returnIfVisible = () => document.visibilityState === 'visible' && onReturn()
-    document.addEventListener('visibilitychange', returnIfVisible)
-    addEventListener('focus', returnIfVisible)
-    addEventListener('online', returnIfVisible)
+    const changeIfVisible = () => document.visibilityState === 'visible' && onChange()
+    document.addEventListener('visibilitychange', changeIfVisible)
+    addEventListener('focus', changeIfVisible)
+    addEventListener('online', changeIfVisible)
     return () => {
-      document.removeEventListener('visibilitychange', returnIfVisible)
-      removeEventListener('focus', returnIfVisible)
-      removeEventListener('online', returnIfVisible)
+      document.removeEventListener('visibilitychange', changeIfVisible)
+      removeEventListener('focus', changeIfVisible)
+      removeEventListener('online', changeIfVisible)
     }
-  }, [onReturn])
+  }, [onChange])
 }
 
 function onVisibilityChange(notify: () => void): () => void {
@@ -48,8 +44,11 @@ function onVisibilityChange(notify: () => void): () => void {
   return () => document.removeEventListener('visibilitychange', notify)
 }
 
-/** Subscribes, and subscribes again whenever the stream ends: a gateway restarts, or a proxy times out. */
-function listen({ client, onChange, onReturn }: Pick<Options, 'client' | 'onChange' | 'onReturn'>): () => void {
+/**
+ * Subscribes, and subscribes again whenever the stream ends: with its token, after an hour, when the gateway restarts,
+ * or when a proxy times out. A change may have happened between two streams.
+ */
+function listen(client: Client, onChange: () => void): () => void {
   let isOver = false
   let retry = FIRST_RETRY
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -60,17 +59,14 @@ function listen({ client, onChange, onReturn }: Pick<Options, 'client' | 'onChan
       client.subscription(SessionChangedDocument, {}),
       onEnd(() => {
         if (isOver) return
+        onChange()
         timer = setTimeout(connect, retry)
         retry = Math.min(retry * 2, LONGEST_RETRY)
       }),
-      subscribe(({ data, error }) => {
-        if (isOver) return
-        if (data) {
-          retry = FIRST_RETRY
-          onChange(data.sessionChanged.kind)
-        } else if (error !== undefined && codeOf(error) === 'UNAUTHENTICATED') {
-          onReturn()
-        }
+      subscribe(({ data }) => {
+        if (isOver || !data) return
+        retry = FIRST_RETRY
+        onChange()
       }),
     )
     unsubscribe = stream.unsubscribe

@@ -1,8 +1,15 @@
 import { createContext, useContext } from 'react'
 import type { CurrentUserPartsFragment } from '../generated/graphql.ts'
 
-/** The account that this page acts as, and a function that queries it again after a change. */
-export type Viewer = { user: CurrentUserPartsFragment; refresh: () => Promise<void> }
+/**
+ * The account that this tab acts as; a function that queries it again after a change, and one that acts as another
+ * account from then on.
+ */
+export type Viewer = {
+  user: CurrentUserPartsFragment
+  refresh: () => Promise<void>
+  actAs: (did: string) => Promise<void>
+}
 
 export const ViewerContext = createContext<Viewer | null>(null)
 

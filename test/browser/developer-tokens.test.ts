@@ -9,7 +9,11 @@ import { authorizeHere, noticeOf, signedIn } from '../support/portal.ts'
 const DAY = 24 * 60 * 60 * 1000
 
 describeBrowser('developer tokens, in Chromium', () => {
-  const scene = useScene({ DEVELOPER_TOKEN_DEFAULT_DAYS: '10', DEVELOPER_TOKEN_MAX_DAYS: '30' })
+  const scene = useScene({
+    DEVELOPER_TOKEN_DEFAULT_DAYS: '10',
+    DEVELOPER_TOKEN_MAX_DAYS: '30',
+    OAUTH_SCOPE: 'atproto repo:com.example.note',
+  })
 
   const handleFor = async (token: string) => {
     const program = createHttpBrowser(scene.atgate.url)
@@ -61,6 +65,21 @@ describeBrowser('developer tokens, in Chromium', () => {
     await noticeOf(page).getByText('nightly backup is revoked.').waitFor()
     await page.getByText('No tokens yet.').waitFor()
     expect(await handleFor(token)).toBeUndefined()
+  })
+
+  it('get fewer permissions than the session has', async () => {
+    const { page, context, atgate } = scene
+    await signedIn(context, atgate.url, ['alice.test'])
+    await page.goto(`${atgate.url}/tokens`)
+    await page.getByLabel('Change your com.example.note records').uncheck()
+    await make('reader', '7 days')
+    await authorizeHere(page, atgate.url)
+    await page.getByRole('heading', { name: 'Your new token' }).waitFor()
+    const token = await atgate.gateway.stores.db.session.findFirstOrThrow({
+      where: { kind: 'DEVELOPER_TOKEN' },
+      include: { grant: true },
+    })
+    expect(token.grant.scope).toBe('atproto')
   })
 
   it('are refused with the gateway’s words when they would last too long', async () => {

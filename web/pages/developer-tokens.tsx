@@ -12,6 +12,7 @@ import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { PageHeading } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
+import { ScopeWords } from '../parts/scope-words.tsx'
 import { Ago, Day } from '../parts/time.tsx'
 import type { NewToken } from '../session/new-token.ts'
 import { useViewer } from '../session/viewer.ts'
@@ -56,18 +57,26 @@ const EXPIRIES = [
   { days: 0, label: 'As long as allowed' },
 ]
 
+/** Part of every grant. */
+const REQUIRED_SCOPE = 'atproto'
+
 function CreateToken() {
+  const { user } = useViewer()
   const { run, isBusy } = useAction()
   const [problem, setProblem] = useState<string | null>(null)
+  const optional = user.grantedScopes.filter((scope) => scope !== REQUIRED_SCOPE)
 
   async function create(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
     const name = String(form.get('name'))
     const expiresInDays = Number(form.get('expiry'))
+    const chosen = form.getAll('scope').map(String)
+    // All of them are the default, which also leaves out what the gateway no longer asks for.
+    const scopes = chosen.length === optional.length ? null : [REQUIRED_SCOPE, ...chosen]
     setProblem(null)
     try {
-      const input = { name, expiresInDays, returnTo: '/tokens' }
+      const input = { name, expiresInDays, scopes, returnTo: '/tokens' }
       location.assign((await run(StartDeveloperTokenDocument, { input })).startDeveloperToken.authUrl)
     } catch (error) {
       setProblem((error as Error).message)
@@ -94,6 +103,17 @@ function CreateToken() {
             </select>
           </div>
         </div>
+        {optional.length > 0 && (
+          <fieldset>
+            <legend>It may</legend>
+            {optional.map((scope) => (
+              <label key={scope} className="choice">
+                <input type="checkbox" name="scope" value={scope} defaultChecked />
+                <ScopeWords scope={scope} />
+              </label>
+            ))}
+          </fieldset>
+        )}
         <p
           id="token-hint"
           className={problem === null ? 'hint' : 'hint bad'}

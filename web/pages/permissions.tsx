@@ -2,7 +2,7 @@ import { type FormEvent, useState } from 'react'
 import { useAction } from '../api/use-action.ts'
 import { StartScopeUpgradeDocument } from '../generated/graphql.ts'
 import { PageHeading } from '../parts/layout.tsx'
-import { wordsForScope } from '../session/scope-words.ts'
+import { ScopeWords } from '../parts/scope-words.tsx'
 import { useViewer } from '../session/viewer.ts'
 
 /** The scopes that the active account has granted, those that the app still needs, and those that it can request. */
@@ -62,16 +62,5 @@ function AskForMore({ offered, missing }: { offered: string[]; missing: string[]
         </form>
       )}
     </section>
-  )
-}
-
-function ScopeWords({ scope, isNeeded = false }: { scope: string; isNeeded?: boolean }) {
-  return (
-    <span className="names">
-      <span className="line">
-        {wordsForScope(scope)} {isNeeded && <span className="badge bad">Needed</span>}
-      </span>
-      <code className="muted">{scope}</code>
-    </span>
   )
 }

@@ -4,10 +4,12 @@ import { giveGrantBack } from '../atproto/grants/revoke.ts'
 import type { ClientInfo } from '../audit/audit.ts'
 import type { Gateway } from '../gateway.ts'
 import { addressKey } from '../platform/address.ts'
+import { GatewayError, StoreUnavailable } from '../platform/errors.ts'
 import { requireAccount, requireSameClient, requireScopes, requireStarter } from './callback-checks.ts'
+import { claimFlow } from './claim.ts'
 import { issueExchangeToken } from './exchange-token.ts'
-import { FlowRefused } from './flow-refused.ts'
-import { type PendingFlow, takePendingFlow } from './pending-flow.ts'
+import { type AuthErrorCode, FlowRefused } from './flow-refused.ts'
+import { forgetPendingFlow, type PendingFlow, readPendingFlow } from './pending-flow.ts'
 import { recordSession } from './record-session.ts'
 import { withOutcome } from './return-to.ts'
 
@@ -20,21 +22,37 @@ type Callback = {
 }
 
 /**
- * Takes the flow that an authorization response belongs to, and completes it.
+ * Completes the flow that an authorization response belongs to. What meets an outage before the code is redeemed has
+ * changed nothing: the response can be sent again.
  * @returns the URL to redirect to, with an exchange token or an `auth_error`
- * @throws GatewayError SERVICE_UNAVAILABLE while the ephemeral store cannot be reached; the flow is then still stored
  * @throws GatewayError RATE_LIMITED after too many wrong callbacks and tokens from one address; the flow is then still
  *   stored
  */
 export async function completeFlow(gateway: Gateway, callback: Callback): Promise<string> {
-  const { params, clientCookie, sessionCookie, client } = callback
-  const pending = await takeCountedFlow(gateway, { params, client })
-  // Unknown, expired and already taken look the same.
-  if (pending === null) return withOutcome(gateway.config.frontendUrl, { auth_error: 'expired' })
-  let grant: Grant | undefined
+  const { clientCookie, sessionCookie } = callback
+  let pending: PendingFlow | null = null
   try {
+    pending = await readCountedFlow(gateway, callback)
+    // Unknown, expired and forgotten look the same.
+    if (pending === null) return withOutcome(gateway.config.frontendUrl, { auth_error: 'expired' })
     requireSameClient(pending, clientCookie)
     await requireStarter(gateway, pending, sessionCookie)
+    // From here on it happens once. Another callback is finishing the flow, or has.
+    if (!(await claimFlow(gateway, pending.request.state))) return refusal(gateway, pending, new FlowRefused('expired'))
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return unavailable(gateway, pending, error)
+    if (pending === null) throw error
+    await forgetPendingFlow(gateway, pending)
+    await abandon(gateway, pending)
+    return refusal(gateway, pending, error)
+  }
+  return finishFlow(gateway, pending, callback)
+}
+
+/** Redeems the code of a claimed flow. */
+async function finishFlow(gateway: Gateway, pending: PendingFlow, { params, client }: Callback): Promise<string> {
+  let grant: Grant | undefined
+  try {
     grant = await redeemAuthorizationResponse(gateway.atproto.clients, { request: pending.request, params })
     requireAccount(pending, grant)
     requireScopes(pending, grant)
@@ -46,19 +64,21 @@ export async function completeFlow(gateway: Gateway, callback: Callback): Promis
   } catch (error) {
     if (grant !== undefined) await giveGrantBack(gateway, grant)
     await abandon(gateway, pending)
-    return refusal(gateway, pending, error)
+    return error instanceof StoreUnavailable ? unavailable(gateway, pending, error) : refusal(gateway, pending, error)
+  } finally {
+    await forgetPendingFlow(gateway, pending)
   }
 }
 
-/** Takes the flow, and counts a callback that has none: each costs a look-up. */
-async function takeCountedFlow(
+/** Reads the flow, and counts a callback that has none: each costs a look-up. */
+async function readCountedFlow(
   gateway: Gateway,
   { params, client }: Pick<Callback, 'params' | 'client'>,
 ): Promise<PendingFlow | null> {
   const { failures } = gateway.runtime.limits
   const address = addressKey(client.ip)
   failures.requireBelow(address)
-  const pending = await takePendingFlow(gateway, params.get('state') ?? '')
+  const pending = await readPendingFlow(gateway, params.get('state') ?? '')
   if (pending === null) await failures.consume(address)
   return pending
 }
@@ -78,10 +98,25 @@ async function abandon(gateway: Gateway, { flow }: PendingFlow): Promise<void> {
     )
 }
 
+/** The outcome while a store of ours is away. Without it, nobody knows where the flow was to return. */
+function unavailable({ config, runtime }: Gateway, pending: PendingFlow | null, error: StoreUnavailable): string {
+  runtime.logger.warn({ err: error, flow: pending?.flow.kind }, 'flow met an outage')
+  const code = { auth_error: 'temporarily_unavailable' }
+  if (pending === null) return withOutcome(config.frontendUrl, code)
+  return withOutcome(pending.returnTo, { ...code, auth_error_flow: pending.flow.kind })
+}
+
 function refusal({ runtime }: Gateway, { flow, returnTo }: PendingFlow, error: unknown): string {
-  const isExpected = error instanceof FlowRefused || error instanceof AuthorizationRefused
-  const code = isExpected ? error.code : 'failed'
+  const code = refusalCodeOf(error)
+  const isExpected = code !== 'failed' || error instanceof AuthorizationRefused
   runtime.logger[isExpected ? 'info' : 'error']({ err: error, flow: flow.kind, code }, 'flow refused')
   const more = error instanceof FlowRefused ? error.outcome : {}
   return withOutcome(returnTo, { auth_error: code, auth_error_flow: flow.kind, ...more })
+}
+
+function refusalCodeOf(error: unknown): AuthErrorCode {
+  if (error instanceof FlowRefused || error instanceof AuthorizationRefused) return error.code
+  // What looks the account up does not answer.
+  if (error instanceof GatewayError && error.code === 'SERVICE_UNAVAILABLE') return 'upstream_unavailable'
+  return 'failed'
 }

@@ -5,7 +5,7 @@ import { newSecret } from '../platform/random.ts'
 import { type ClientBinding, clientBindingSchema } from './client-binding.ts'
 import { resumeFlow } from './flow.ts'
 import { type Flow, flowKindSchema } from './flow-definition.ts'
-import { oneTimeKey, storeOnce, takeOnce } from './sealed-once.ts'
+import { entryKey, forgetEntry, readEntry, storeEntry } from './stored-entry.ts'
 
 /** What an exchange token stands for: a session that awaits its exchange, and who may have it. */
 export type PendingExchange = { sessionId: string; flow: Flow; binding: ClientBinding }
@@ -26,21 +26,26 @@ export async function issueExchangeToken(
   { sessionId, flow: { kind, purpose }, binding }: PendingExchange,
 ): Promise<string> {
   const token = newSecret()
-  const key = oneTimeKey('exchange', token)
-  await storeOnce(gateway, { key, value: { sessionId, kind, purpose, binding }, ttlMs: EXCHANGE_TOKEN_TTL })
+  const key = entryKey('exchange', token)
+  await storeEntry(gateway, { key, value: { sessionId, kind, purpose, binding }, ttlMs: EXCHANGE_TOKEN_TTL })
   return token
 }
 
-/** Takes what the token stands for, once; null when the token is unknown, expired, or used. */
-export async function takeExchangeToken(
+/** Reads what the token stands for; null when the token is unknown, expired, or forgotten. */
+export async function readExchangeToken(
   gateway: Pick<Gateway, 'stores' | 'runtime'>,
   token: string,
 ): Promise<PendingExchange | null> {
-  return takeOnce(gateway, {
-    key: oneTimeKey('exchange', token),
+  return readEntry(gateway, {
+    key: entryKey('exchange', token),
     read(value) {
       const { sessionId, kind, purpose, binding } = stored.parse(value)
       return { sessionId, flow: resumeFlow(kind, purpose), binding }
     },
   })
+}
+
+/** Forgets a token that was exchanged or refused. Never rejects. */
+export async function forgetExchangeToken(gateway: Pick<Gateway, 'stores' | 'runtime'>, token: string): Promise<void> {
+  await forgetEntry(gateway, entryKey('exchange', token))
 }

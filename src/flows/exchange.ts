@@ -7,7 +7,7 @@ import { withSessionChanges } from '../sessions/with-session-changes.ts'
 import type { SessionKind } from '../store/sql/generated/client.ts'
 import { type Admitted, NotAdmitted } from './admission.ts'
 import { type ClientProof, isProvenBy } from './client-binding.ts'
-import { type PendingExchange, takeExchangeToken } from './exchange-token.ts'
+import { forgetExchangeToken, type PendingExchange, readExchangeToken } from './exchange-token.ts'
 import { staysInGroup } from './same-group.ts'
 
 /** The session that an exchange gave to a client. */
@@ -43,14 +43,19 @@ export async function exchange(gateway: Gateway, request: Request): Promise<Exch
 }
 
 async function exchangeOnce(gateway: Gateway, request: Request): Promise<Exchanged> {
-  const pending = await takeExchangeToken(gateway, request.exchangeToken)
+  const { exchangeToken, from } = request
+  const pending = await readExchangeToken(gateway, exchangeToken)
   if (pending === null) throw invalidToken()
   try {
     requireSameClient(pending, request)
-    return await admit(gateway, pending, request)
+    const exchanged = await admit(gateway, pending, request)
+    await forgetExchangeToken(gateway, exchangeToken)
+    return exchanged
   } catch (error) {
+    // After an outage of a store the client may try again.
     if (!(error instanceof NotAdmitted)) throw error
-    await giveUp(gateway, pending, { from: request.from, reason: error.message })
+    await giveUp(gateway, pending, { from, reason: error.message })
+    await forgetExchangeToken(gateway, exchangeToken)
     throw invalidToken(error)
   }
 }
@@ -65,7 +70,7 @@ async function admit(gateway: Gateway, pending: PendingExchange, request: Reques
   const { shown, from } = request
   const groups = [flow.starter?.groupId ?? [], shown?.group.id ?? []].flat()
   return withSessionChanges(gateway, { groups }, async (rows) => {
-    // The database, too, lets an exchange happen once: a second one finds no session that awaits.
+    // The database lets an exchange happen once: a second one finds no session that awaits.
     const session = await rows.takeAwaiting(sessionId)
     if (session === null) throw new NotAdmitted(`session ${sessionId} awaits no exchange`)
     const now = new Date(gateway.runtime.clock())

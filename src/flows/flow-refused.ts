@@ -1,7 +1,13 @@
 import type { RefusalCode } from '../atproto/authorization.ts'
 
 /** Why a flow failed, as the frontend is told in `auth_error` (docs/errors.md). */
-export type AuthErrorCode = RefusalCode | 'expired' | 'client_mismatch' | 'account_mismatch' | 'scope_missing'
+export type AuthErrorCode =
+  | RefusalCode
+  | 'expired'
+  | 'client_mismatch'
+  | 'account_mismatch'
+  | 'scope_missing'
+  | 'temporarily_unavailable'
 
 /** A flow that ends at its callback without a session. */
 export class FlowRefused extends Error {

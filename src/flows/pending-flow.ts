@@ -5,7 +5,7 @@ import { type ClientBinding, clientBindingSchema } from './client-binding.ts'
 import { resumeFlow } from './flow.ts'
 import { type Flow, type FlowKind, flowKindSchema } from './flow-definition.ts'
 import { PENDING_FLOW_TTL } from './flow-lifetime.ts'
-import { oneTimeKey, storeOnce, takeOnce } from './sealed-once.ts'
+import { entryKey, forgetEntry, readEntry, storeEntry } from './stored-entry.ts'
 
 /** What is remembered between the redirect to the authorization server and the callback. */
 export type PendingFlow = {
@@ -36,23 +36,31 @@ export async function savePendingFlow(
   gateway: Pick<Gateway, 'stores'>,
   pending: Omit<PendingFlow, 'flow'> & { kind: FlowKind; purpose: unknown },
 ): Promise<void> {
-  const key = oneTimeKey('flow', pending.request.state)
-  await storeOnce(gateway, { key, value: pending, ttlMs: PENDING_FLOW_TTL })
+  const key = entryKey('flow', pending.request.state)
+  await storeEntry(gateway, { key, value: pending, ttlMs: PENDING_FLOW_TTL })
 }
 
 /**
- * Takes the flow whose authorization request had this `state`, once; null when there is none, it has expired, or it was
- * taken.
+ * Reads the flow whose authorization request had this `state`; null when there is none, it has expired, or it was
+ * forgotten.
  */
-export async function takePendingFlow(
+export async function readPendingFlow(
   gateway: Pick<Gateway, 'stores' | 'runtime'>,
   state: string,
 ): Promise<PendingFlow | null> {
-  return takeOnce(gateway, {
-    key: oneTimeKey('flow', state),
+  return readEntry(gateway, {
+    key: entryKey('flow', state),
     read(value) {
       const { kind, purpose, ...rest } = stored.parse(value)
       return { flow: resumeFlow(kind, purpose), ...rest }
     },
   })
+}
+
+/** Forgets a flow that is finished or refused. Never rejects. */
+export async function forgetPendingFlow(
+  gateway: Pick<Gateway, 'stores' | 'runtime'>,
+  { request }: PendingFlow,
+): Promise<void> {
+  await forgetEntry(gateway, entryKey('flow', request.state))
 }

@@ -9,18 +9,15 @@ type Parts = {
 }
 
 /**
- * The key of a one-time value. The secret that finds it is hashed, so that the store's keys reveal no secret that is
- * still good.
+ * The key of an entry. The secret that finds it is hashed, so that the store's keys reveal no secret that is still
+ * good.
  */
-export function oneTimeKey(prefix: 'flow' | 'exchange', secret: string): string {
+export function entryKey(prefix: 'flow' | 'exchange', secret: string): string {
   return `${prefix}:${hash('sha256', secret, 'base64url')}`
 }
 
-/**
- * Stores a value that is to be taken once. It is sealed and bound to its key, so that nobody can read, forge or move
- * it.
- */
-export async function storeOnce(
+/** Stores an entry. It is sealed and bound to its key, so that nobody can read, forge or move it. */
+export async function storeEntry(
   { stores }: Pick<Parts, 'stores'>,
   { key, value, ttlMs }: { key: string; value: unknown; ttlMs: number },
 ): Promise<void> {
@@ -28,14 +25,15 @@ export async function storeOnce(
 }
 
 /**
- * Takes a value, once. Null when there is none, it has expired, it was taken, or another version of the gateway wrote
- * it in a form that this one cannot read.
+ * Reads an entry. Null when there is none, it has expired, or another version of the gateway wrote it in a form that
+ * this one cannot read. Reading takes nothing away: what meets an outage afterwards can be tried again. The database
+ * decides that it happens once.
  */
-export async function takeOnce<T>(
+export async function readEntry<T>(
   { stores, runtime }: Parts,
   { key, read }: { key: string; read: (value: unknown) => T },
 ): Promise<T | null> {
-  const sealed = await stores.ephemeral.take(key)
+  const sealed = await stores.ephemeral.get(key)
   if (sealed === null) return null
   try {
     return read(await stores.sealer.open(sealed, key))
@@ -44,4 +42,11 @@ export async function takeOnce<T>(
     runtime.logger.warn({ err: error }, 'stored flow not readable')
     return null
   }
+}
+
+/** Deletes an entry that is done with. Never rejects: it expires by itself, and is good for nothing more until then. */
+export async function forgetEntry({ stores, runtime }: Parts, key: string): Promise<void> {
+  await stores.ephemeral
+    .delete(key)
+    .catch((error: unknown) => runtime.logger.warn({ err: error }, 'stored flow not deleted'))
 }

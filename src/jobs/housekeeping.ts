@@ -32,6 +32,7 @@ export async function sweep(gateway: Gateway): Promise<void> {
   await sweepSessions(gateway, { expiresAt: { lte: new Date(now) } })
   await sweepSessions(gateway, { exchangedAt: null, createdAt: { lte: new Date(now - EXCHANGE_TOKEN_TTL - MINUTE) } })
   await endTokens(gateway, { take: BATCH })
+  await gateway.stores.db.claimedFlow.deleteMany({ where: { endsAt: { lte: new Date(now) } } })
   await gateway.atproto.revocations.resume()
   await sweepAuditEvents(gateway, new Date(now - gateway.config.auditDays * DAY))
 }

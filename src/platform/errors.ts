@@ -66,12 +66,14 @@ export class GatewayError extends Error {
 }
 
 /** A store that cannot be reached or does not respond in time. Callers must never treat this as "not found". */
-export function serviceUnavailable(store: 'database' | 'ephemeral store', cause: unknown): GatewayError {
-  return new GatewayError('SERVICE_UNAVAILABLE', 'The service is temporarily unavailable. Try again in a moment.', {
-    cause,
-    detail: `${store} unavailable`,
-    retryAfter: 2,
-  })
+export class StoreUnavailable extends GatewayError {
+  constructor(store: 'database' | 'ephemeral store', cause: unknown) {
+    super('SERVICE_UNAVAILABLE', 'The service is temporarily unavailable. Try again in a moment.', {
+      cause,
+      detail: `${store} unavailable`,
+      retryAfter: 2,
+    })
+  }
 }
 
 /** Whether an error carries this `code`, as those of Node.js and of most drivers do. */

@@ -4,6 +4,7 @@ import { type Exchanged, exchange } from '../../src/flows/exchange.ts'
 import { EXCHANGE_TOKEN_TTL, issueExchangeToken } from '../../src/flows/exchange-token.ts'
 import { resumeFlow } from '../../src/flows/flow.ts'
 import type { FlowKind } from '../../src/flows/flow-definition.ts'
+import { StoreUnavailable } from '../../src/platform/errors.ts'
 import { newSecret } from '../../src/platform/random.ts'
 import { confirmFirstUse } from '../../src/sessions/first-use.ts'
 import { switchAccount } from '../../src/sessions/switch.ts'
@@ -20,6 +21,7 @@ import {
   type SessionOptions,
   seenBy,
 } from '../support/builders.ts'
+import { withMembers } from '../support/faults.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
 // RFC 7636, appendix B.
@@ -94,6 +96,39 @@ describe('exchange', () => {
       event('exchange_refused', session, { reason: expect.stringMatching(reason) }),
     ])
   }
+
+  describe('beside an outage', () => {
+    const away = () => Promise.reject(new StoreUnavailable('ephemeral store', null))
+    const without = (member: 'get' | 'delete') => ({
+      ...gateway,
+      stores: { ...gateway.stores, ephemeral: withMembers(gateway.stores.ephemeral, { [member]: away }) },
+    })
+    const tradeAt = (at: Parameters<typeof exchange>[0], exchangeToken: string) =>
+      exchange(at, { exchangeToken, proof: { clientCookie, verifier: null }, shown: null, from: CLIENT })
+
+    it('of the ephemeral store before it, nothing has happened: the same token is good afterwards', async () => {
+      const { session, exchangeToken } = await awaiting('login', {})
+      await expect(tradeAt(without('get'), exchangeToken)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
+      expect(await trade(exchangeToken)).toMatchObject({ sessionId: session.id })
+    })
+
+    it('of the database, in its transaction, the same', async () => {
+      const { session, exchangeToken } = await awaiting('login', {})
+      const db = withMembers(gateway.stores.db, {
+        $transaction: () => Promise.reject(new StoreUnavailable('database', null)),
+      })
+      const at = { ...gateway, stores: { ...gateway.stores, db } }
+      await expect(tradeAt(at, exchangeToken)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
+      expect(await trade(exchangeToken)).toMatchObject({ sessionId: session.id })
+    })
+
+    it('of the ephemeral store after it, the client has its token, and the exchange token is worth nothing', async () => {
+      const { session, exchangeToken } = await awaiting('login', {})
+      expect(await tradeAt(without('delete'), exchangeToken)).toMatchObject({ sessionId: session.id })
+      await expectRefused(trade(exchangeToken))
+      expect(await find(session.id)).not.toBeNull()
+    })
+  })
 
   describe('of a login', () => {
     it.each(['login', 'create_account'] as const)('(%s) puts the session into a new group', async (kind) => {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bindToCookie } from '../../src/flows/client-binding.ts'
 import { PENDING_FLOW_TTL } from '../../src/flows/flow-lifetime.ts'
-import { savePendingFlow, takePendingFlow } from '../../src/flows/pending-flow.ts'
+import { forgetPendingFlow, readPendingFlow, savePendingFlow } from '../../src/flows/pending-flow.ts'
 import { newSecret } from '../../src/platform/random.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
@@ -32,12 +32,15 @@ describe('a pending flow', () => {
     } as Parameters<typeof savePendingFlow>[1]
   }
 
-  it('is taken by its state as it was saved, once', async () => {
+  it('is read by its state as it was saved, until it is forgotten', async () => {
     const { kind, purpose, ...saved } = aPendingFlow()
     await savePendingFlow(gateway, { kind, purpose, ...saved })
-    const taken = await takePendingFlow(gateway, saved.request.state)
-    expect(taken).toMatchObject({ ...saved, flow: { kind, purpose, starter: { groupId: 'group' } } })
-    expect(await takePendingFlow(gateway, saved.request.state)).toBeNull()
+    const found = await readPendingFlow(gateway, saved.request.state)
+    expect(found).toMatchObject({ ...saved, flow: { kind, purpose, starter: { groupId: 'group' } } })
+    if (found === null) throw new TypeError('no flow')
+    expect(await readPendingFlow(gateway, saved.request.state)).toMatchObject(saved)
+    await forgetPendingFlow(gateway, found)
+    expect(await readPendingFlow(gateway, saved.request.state)).toBeNull()
   })
 
   it('is kept ten minutes', async () => {
@@ -45,7 +48,7 @@ describe('a pending flow', () => {
     await savePendingFlow(gateway, flow)
     expect(PENDING_FLOW_TTL).toBe(10 * 60_000)
     gateway.clock.advance(PENDING_FLOW_TTL + 1)
-    expect(await takePendingFlow(gateway, flow.request.state)).toBeNull()
+    expect(await readPendingFlow(gateway, flow.request.state)).toBeNull()
   })
 
   it('shows nothing of itself in the store', async () => {
@@ -70,6 +73,6 @@ describe('a pending flow', () => {
   ])('%s, as another version writes it, is not there', async (_what, change) => {
     const flow = aPendingFlow()
     await savePendingFlow(gateway, { ...flow, ...change } as typeof flow)
-    expect(await takePendingFlow(gateway, flow.request.state)).toBeNull()
+    expect(await readPendingFlow(gateway, flow.request.state)).toBeNull()
   })
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Secp256k1Keypair } from '@atproto/crypto'
 import { Client as PlcClient } from '@did-plc/lib'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
@@ -122,6 +122,15 @@ describeGateway('refusals', () => {
       const outcomes = await Promise.all(Array.from({ length: 10 }, () => outcomeOf(callback)))
       expect(outcomes.filter((outcome) => 'exchange_token' in outcome)).toHaveLength(1)
       expect(outcomes.filter((outcome) => outcome.auth_error === 'expired')).toHaveLength(9)
+    })
+
+    it('a callback after the ephemeral store has forgotten that the flow was finished: one succeeds', async () => {
+      const callback = await authorize(browser, 'alice.test')
+      const { ephemeral } = atgate.gateway.stores
+      const forgotten = vi.spyOn(ephemeral, 'delete').mockResolvedValue()
+      onTestFinished(() => forgotten.mockRestore())
+      expect(Object.keys(await outcomeOf(callback))).toEqual(['exchange_token'])
+      expect(await outcomeOf(callback)).toEqual({ auth_error: 'expired', auth_error_flow: 'login' })
     })
 
     it('an issuer other than the one that the flow began with', async () => {

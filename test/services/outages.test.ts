@@ -64,11 +64,41 @@ describeGateway('outages', () => {
   it('Redis away at the callback: the flow is not lost, and goes on when it is back', async () => {
     const callback = new URL(await authorize(browser, 'alice.test'))
     redis.cut()
-    expect((await browser.send(callback.pathname + callback.search)).status).toBe(503)
+    const outcome = await followCallback(browser, callback.href)
+    expect(Object.fromEntries(outcome.searchParams)).toEqual({ auth_error: 'temporarily_unavailable' })
     redis.restore()
     await heals()
     expect((await followCallback(browser, callback.href)).searchParams.has('exchange_token')).toBe(true)
   })
+
+  it('Redis frozen at the callback: what was asked of it all the same when it thaws takes nothing away', async () => {
+    const callback = await authorize(browser, 'alice.test')
+    redis.stall()
+    const outcome = await followCallback(browser, callback)
+    expect(Object.fromEntries(outcome.searchParams)).toEqual({ auth_error: 'temporarily_unavailable' })
+    redis.restore()
+    await heals()
+    expect((await followCallback(browser, callback)).searchParams.has('exchange_token')).toBe(true)
+  })
+
+  it.each(['Redis', 'PostgreSQL'])(
+    '%s away at the exchange: 503, and the same exchange works when it is back',
+    async (name) => {
+      const store = name === 'Redis' ? redis : postgres
+      const input = { exchangeToken: await obtainExchangeToken(browser, 'bob.test') }
+      store.cut()
+      const refused = await browser.graphql(ExchangeTokenDocument, { input })
+      expect(refused.response.status).toBe(503)
+      expect(refused.errors[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfter: 2 })
+      store.restore()
+      await eventually(async () => (await currentUser()).data?.currentUser?.handle === 'alice.test', 'it heals')
+      await heals()
+      expect(dataOf(await browser.graphql(ExchangeTokenDocument, { input })).exchangeToken.account.handle).toBe(
+        'bob.test',
+      )
+      expect(codeOf(await browser.graphql(ExchangeTokenDocument, { input }))).toBe('EXCHANGE_TOKEN_INVALID')
+    },
+  )
 
   it('Redis away: tabs cannot listen, those that do are told again when it is back, and switching works all the while', async () => {
     const bob = await addAccount(browser, 'bob.test')
@@ -144,9 +174,10 @@ describeGateway('outages', () => {
     const sessions = await atgate.gateway.stores.db.session.count()
     postgres.cut()
     const outcome = (await followCallback(browser, callback)).searchParams
-    expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'failed', auth_error_flow: 'login' })
+    expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'temporarily_unavailable', auth_error_flow: 'login' })
     postgres.restore()
     await eventually(() => currentUser().then(({ data }) => data?.currentUser?.handle === 'alice.test'), 'it heals')
     expect(await atgate.gateway.stores.db.session.count()).toBe(sessions)
+    expect((await followCallback(browser, callback)).searchParams.has('exchange_token')).toBe(true)
   })
 })

@@ -9,6 +9,7 @@ const REASONS: Record<string, string> = {
   client_mismatch: 'This was started in another browser. Please start again in this one.',
   scope_missing: 'Your server did not grant everything that this app asked for.',
   upstream_unavailable: 'Your server could not be reached. Please try again later.',
+  temporarily_unavailable: 'This service is briefly out of order. Please try again in a moment.',
   failed: 'Something went wrong. Please try again.',
 }
 

@@ -11,8 +11,8 @@ export interface EphemeralStore {
   set(key: string, value: string, options: { ttlMs: number }): Promise<void>
   /** Returns the value, or null if there is none or it has expired. */
   get(key: string): Promise<string | null>
-  /** Returns the value and removes it atomically: of any number of concurrent callers, on any replica, one gets it. */
-  take(key: string): Promise<string | null>
+  /** Removes the value, if there is one. */
+  delete(key: string): Promise<void>
   /**
    * Runs `work` while holding the lock, and returns its result. Waits at most `waitMs` milliseconds for the lock, then
    * rejects with SERVICE_UNAVAILABLE. A holder that dies loses the lock after `ttlMs` milliseconds. One that works

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { E_TIMEOUT, Mutex, withTimeout } from 'async-mutex'
 import type { Clock } from '../../platform/clock.ts'
-import { serviceUnavailable } from '../../platform/errors.ts'
+import { StoreUnavailable } from '../../platform/errors.ts'
 import { BoundedEntries, OutOfSpace } from './bounded-entries.ts'
 import type { EphemeralStore } from './ephemeral-store.ts'
 import { InProcessLimiter } from './in-process-limiter.ts'
@@ -18,7 +18,7 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
       try {
         entries.set(key, value, ttlMs)
       } catch (error) {
-        throw error instanceof OutOfSpace ? serviceUnavailable('ephemeral store', error) : error
+        throw error instanceof OutOfSpace ? new StoreUnavailable('ephemeral store', error) : error
       }
     },
 
@@ -26,10 +26,8 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
       return entries.get(key)
     },
 
-    async take(key) {
-      const value = entries.get(key)
+    async delete(key) {
       entries.delete(key)
-      return value
     },
 
     async withLock(key, { waitMs }, work) {
@@ -40,7 +38,7 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
       try {
         return await withTimeout(entry.mutex, waitMs).runExclusive(work)
       } catch (error) {
-        throw error === E_TIMEOUT ? serviceUnavailable('ephemeral store', error) : error
+        throw error === E_TIMEOUT ? new StoreUnavailable('ephemeral store', error) : error
       } finally {
         entry.users--
         if (entry.users === 0) mutexes.delete(key)
@@ -59,7 +57,8 @@ export function createInProcessStore({ clock }: { clock: Clock }): EphemeralStor
     counter: (options) => limiterCounter(new InProcessLimiter(options, clock)),
 
     async ping() {
-      if (entries.isNearlyFull) throw serviceUnavailable('ephemeral store', new OutOfSpace('hardly any space is left'))
+      if (entries.isNearlyFull)
+        throw new StoreUnavailable('ephemeral store', new OutOfSpace('hardly any space is left'))
     },
 
     async close() {

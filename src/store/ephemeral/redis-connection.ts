@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Redis, type RedisOptions } from 'ioredis'
 import { SECOND } from '../../platform/clock.ts'
-import { serviceUnavailable } from '../../platform/errors.ts'
+import { StoreUnavailable } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 
 /** A command fails within seconds while the server is unreachable. The client reconnects by itself. */
@@ -38,7 +38,7 @@ export async function translateOutage<T>(operation: () => Promise<T>): Promise<T
   try {
     return await operation()
   } catch (error) {
-    throw serviceUnavailable('ephemeral store', withoutCommand(error))
+    throw new StoreUnavailable('ephemeral store', withoutCommand(error))
   }
 }
 

@@ -39,7 +39,9 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
 
     get: (key) => translateOutage(() => commands.get(key)),
 
-    take: (key) => translateOutage(() => commands.getdel(key)),
+    async delete(key) {
+      await translateOutage(() => commands.del(key))
+    },
 
     async withLock(key, options, work) {
       const lock = await translateOutage(() => acquire(commands, key, options, logger))

@@ -3,7 +3,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
   type SqlQuery,
 } from '@prisma/driver-adapter-utils'
-import { hasErrorCode, serviceUnavailable } from '../../platform/errors.ts'
+import { hasErrorCode, StoreUnavailable } from '../../platform/errors.ts'
 import type { PrismaClient } from './generated/client.ts'
 
 /** Called with every SQL statement, for tests and benchmarks that count them. */
@@ -126,6 +126,6 @@ async function withTranslation<T>(work: () => Promise<T>, isOutageToo = (_error:
   try {
     return await work()
   } catch (error) {
-    throw hasErrorCode(error, OUTAGE_CODE) || isOutageToo(error) ? serviceUnavailable('database', error) : error
+    throw hasErrorCode(error, OUTAGE_CODE) || isOutageToo(error) ? new StoreUnavailable('database', error) : error
   }
 }

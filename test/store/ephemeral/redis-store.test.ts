@@ -157,7 +157,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
 /** Everything that can be asked of a store. */
 const operations = (store: EphemeralStore) => [
   () => store.get('key'),
-  () => store.take('no such key'),
+  () => store.delete('no such key'),
   () => store.set('other', 'x', TTL),
   () => store.publish('channel', 'x'),
   () => store.ping(),

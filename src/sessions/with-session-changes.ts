@@ -1,4 +1,5 @@
 import type { Gateway } from '../gateway.ts'
+import { withOneRetry } from '../store/sql/retry.ts'
 import { announce, type SessionChange } from './changes.ts'
 import { type EndedSession, SessionRows } from './rows.ts'
 
@@ -10,7 +11,7 @@ type Options = {
 }
 
 /**
- * Runs a transaction that changes sessions. Once it is committed, the grants of ended sessions are revoked and clients
+ * Runs a transaction that changes sessions, twice if another one gets in its way. Once it is committed, the grants of ended sessions are revoked and clients
  * are told.
  * @returns what the work returned
  */
@@ -19,13 +20,15 @@ export async function withSessionChanges<T>(
   { groups = [] }: Options,
   work: (rows: SessionRows) => Promise<T>,
 ): Promise<T> {
-  const { rows, result } = await stores.db.$transaction(async (tx) => {
-    const writer = new SessionRows(tx)
-    await writer.lockGroups(groups)
-    const returned = await work(writer)
-    await writer.raiseVersions()
-    return { rows: writer, result: returned }
-  })
+  const { rows, result } = await withOneRetry(() =>
+    stores.db.$transaction(async (tx) => {
+      const writer = new SessionRows(tx)
+      await writer.lockGroups(groups)
+      const returned = await work(writer)
+      await writer.raiseVersions()
+      return { rows: writer, result: returned }
+    }),
+  )
   if (rows.changedIds.size > 0) runtime.logger.debug({ sessionIds: [...rows.changedIds] }, 'sessions changed')
   for (const { grantId } of rows.ended) atproto.revocations.revokeSoon(grantId)
   const changes = rows.announcements.length > 0 ? rows.announcements : changesOf(rows.ended)

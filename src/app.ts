@@ -44,7 +44,7 @@ export type AppOptions = {
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const { clock = systemClock, logger = createLogger({ level: config.logLevel }) } = options
   const keys = config.encryptionKeys ?? (await loadEncryptionKeys(config.dataDir))
-  const database = options.database ?? (await openDatabase(config.database))
+  const database = options.database ?? (await openDatabase({ ...config.database, logger }))
   const ephemeral = options.ephemeral ?? (await openEphemeralStore(config, clock, logger))
 
   const stores = { db: database.prisma, ephemeral, sealer: createSealer(keys) }

@@ -1,4 +1,18 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** What ids look like, those that proxies and browsers make included. Nothing else gets into the log. */
+const REQUEST_ID = /^[\w.=+/-]{8,128}$/
+
+/**
+ * The id of a request: the one that a proxy before the gateway gave it (`X-Request-Id`), so that both logs can be read
+ * together, or a new one.
+ */
+export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}
 
 /**
  * Logs one line for each completed request. It has the route but not the URL, whose query may hold codes and tokens.

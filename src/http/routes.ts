@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import cookiePlugin from '@fastify/cookie'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
@@ -15,7 +14,7 @@ import { shedLoad } from './load-shedding.ts'
 import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
-import { logRequest, sendRequestId } from './request-log.ts'
+import { logRequest, requestId, sendRequestId } from './request-log.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { pagePolicy } from './security-headers.ts'
@@ -46,7 +45,7 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
     loggerInstance: gateway.runtime.logger as FastifyBaseLogger,
     // Fastify logs whole URLs, which contain codes, states and exchange tokens.
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
+    genReqId: requestId,
     trustProxy: config.trustProxy,
     bodyLimit: MAX_BODY_BYTES,
     // A HEAD request must not complete a flow.

@@ -8,7 +8,10 @@ export type { Logger }
  * second line of defence, for fields that hold secrets in the libraries that we use.
  */
 export function createLogger(options: { level: string; destination?: { write(line: string): void } }): Logger {
-  const settings = { level: options.level, redact: { paths: [...SECRET_FIELDS, ERROR_CODE], censor } }
+  const settings = {
+    level: options.level,
+    redact: { paths: [...SECRET_FIELDS, ...AUTHORIZATION_CODES], censor: '[redacted]' },
+  }
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination)
 }
 
@@ -33,16 +36,16 @@ const SECRET_FIELDS = [
   'dpopJwk',
   'tokenSet',
   'verifier',
-  'code',
   'state',
   'exchangeToken',
   'sessionToken',
 ].flatMap((name) => [`*.${name}`, `*.*.${name}`])
 
-/** Listed by its whole path, which pino hands to the censor only then. */
-const ERROR_CODE = 'err.code'
-
-/** An authorization code is secret. The code of an error (`ECONNREFUSED`) is not, and says what failed. */
-function censor(value: unknown, path: string[]): unknown {
-  return path.map(String).join('.') === ERROR_CODE ? value : '[redacted]'
-}
+/**
+ * Where a parsed request may hold an authorization code. By the whole path: any other `code` is that of an error
+ * (`ECONNREFUSED`) and says what failed.
+ */
+const AUTHORIZATION_CODES = ['query', 'params', 'searchParams', 'body'].flatMap((name) => [
+  `${name}.code`,
+  `*.${name}.code`,
+])

@@ -20,7 +20,6 @@ describe('the log', () => {
     'dpopJwk',
     'tokenSet',
     'verifier',
-    'code',
     'state',
     'exchangeToken',
     'sessionToken',
@@ -39,9 +38,19 @@ describe('the log', () => {
     expect(JSON.stringify(line)).not.toContain(SECRET)
   })
 
-  it('shows the code of an error, which tells an operator what went wrong', () => {
-    const error = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
-    expect(logged({ err: error, code: 'failed' })).toMatchObject({ err: { code: 'ECONNREFUSED' }, code: 'failed' })
+  it.each(['query', 'params', 'searchParams', 'body'])('hides an authorization code in the %s of a request', (name) => {
+    const parsed = { [name]: { code: SECRET, iss: 'a' } }
+    const hidden = { [name]: { code: '[redacted]', iss: 'a' } }
+    expect(logged({ ...parsed, request: parsed })).toMatchObject({ ...hidden, request: hidden })
+  })
+
+  it('shows the code of an error, also of one within it, which tells an operator what went wrong', () => {
+    const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+    const error = Object.assign(new Error('query'), { code: 'P1001', meta: { code: '57P01' }, reason: refused })
+    expect(logged({ err: error, code: 'failed' })).toMatchObject({
+      err: { code: 'P1001', meta: { code: '57P01' }, reason: { code: 'ECONNREFUSED' } },
+      code: 'failed',
+    })
   })
 
   it('shows the messages of an error and of its causes', () => {

@@ -154,6 +154,16 @@ describeGateway('outages', () => {
     expect(errors[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfter: 2 })
     expect(response.status).toBe(503)
     expect(response.headers.getSetCookie()).toEqual([])
+    const reqId = response.headers.get('x-request-id')
+    const logged = atgate.logLines.map((line) => JSON.parse(line)).filter((line) => line.reqId === reqId)
+    expect(logged).toContainEqual(
+      expect.objectContaining({
+        level: 40,
+        code: 'SERVICE_UNAVAILABLE',
+        detail: 'database unavailable',
+        err: expect.objectContaining({ message: expect.stringMatching(/connect|terminated|closed/i) }),
+      }),
+    )
     postgres.restore()
     await eventually(async () => (await currentUser()).data?.currentUser?.handle === 'alice.test', 'it heals')
   })

@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { SECOND } from '../../platform/clock.ts'
 import { StoreUnavailable } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { logAvailability, UNWATCHED } from '../availability.ts'
 
 /** A command fails within seconds while the server is unreachable. The client reconnects by itself. */
 const OPTIONS = {
@@ -25,7 +26,9 @@ type ConnectionOptions = { keyPrefix?: string; logger?: Pick<Logger, 'warn' | 'i
  */
 export async function connectRedis(url: string, { keyPrefix = '', logger }: ConnectionOptions): Promise<Redis> {
   const client = new Redis(url, { ...OPTIONS, keyPrefix })
-  reportOutages(client, logger)
+  const availability = logger === undefined ? UNWATCHED : logAvailability('ephemeral store', logger)
+  client.on('error', (error: Error) => availability.away(withoutCommand(error)))
+  client.on('ready', () => availability.there())
   await once(client, 'ready', { signal: AbortSignal.timeout(OPTIONS.connectTimeout) }).catch(() => undefined)
   return client
 }
@@ -40,19 +43,6 @@ export async function translateOutage<T>(operation: () => Promise<T>): Promise<T
   } catch (error) {
     throw new StoreUnavailable('ephemeral store', withoutCommand(error))
   }
-}
-
-/** Logs one line when the connection is lost and one when it is back, not one for each attempt in between. */
-function reportOutages(client: Redis, logger: ConnectionOptions['logger']): void {
-  let isDown = false
-  client.on('error', (error: Error) => {
-    if (!isDown) logger?.warn({ err: withoutCommand(error) }, 'ephemeral store not reachable')
-    isDown = true
-  })
-  client.on('ready', () => {
-    if (isDown) logger?.info('ephemeral store reachable again')
-    isDown = false
-  })
 }
 
 /** The error code in a server's reply: in RESP it is the first word of the message. */

@@ -4,6 +4,8 @@ import { PGlite } from '@electric-sql/pglite'
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import pg from 'pg'
 import { SECOND } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
+import { logAvailability } from '../availability.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { PrismaClient } from './generated/client.ts'
 import { applyMigrations } from './migrate.ts'
@@ -26,7 +28,11 @@ export type DatabaseOptions =
     | { kind: 'embedded'; dataDir: string }
     /** `image`: a dumped PGlite to start from. */
     | { kind: 'memory'; image?: Blob }
-  ) & { onQuery?: QueryListener }
+  ) &
+    DatabaseListeners
+
+/** `logger`: is told when the database goes away, and when it is back. */
+export type DatabaseListeners = { onQuery?: QueryListener; logger?: Pick<Logger, 'warn' | 'info'> }
 
 /** Opens the durable store and applies the migrations that it lacks. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
@@ -34,9 +40,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     case 'postgresql':
       return openPostgres(options)
     case 'embedded':
-      return openEmbedded(options.dataDir, options.onQuery)
+      return openEmbedded(options.dataDir, options)
     case 'memory':
-      return openPGlite(new PGlite(options.image === undefined ? {} : { loadDataDir: options.image }), options.onQuery)
+      return openPGlite(new PGlite(options.image === undefined ? {} : { loadDataDir: options.image }), options)
   }
 }
 
@@ -57,12 +63,12 @@ const POOL_SIZE = 10
 /** The advisory lock that lets one of several starting replicas migrate while the others wait. */
 export const MIGRATION_LOCK = 0x61746761
 
-type PostgresOptions = { url: string; poolSize?: number; onQuery?: QueryListener }
+type PostgresOptions = { url: string; poolSize?: number } & DatabaseListeners
 
-async function openPostgres({ url, poolSize = POOL_SIZE, onQuery }: PostgresOptions): Promise<Database> {
+async function openPostgres({ url, poolSize = POOL_SIZE, ...listeners }: PostgresOptions): Promise<Database> {
   await migrateUnderLock(url)
   const adapter = createPostgresAdapter({ connectionString: url, max: poolSize, ...TIMEOUTS })
-  return connect(adapter, onQuery, async () => undefined)
+  return connect(adapter, listeners, async () => undefined)
 }
 
 async function migrateUnderLock(url: string): Promise<void> {
@@ -80,21 +86,21 @@ async function migrateUnderLock(url: string): Promise<void> {
   }
 }
 
-async function openEmbedded(dataDir: string, onQuery?: QueryListener): Promise<Database> {
+async function openEmbedded(dataDir: string, listeners: DatabaseListeners): Promise<Database> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const release = await lockDataDir(dataDir)
   try {
-    return await openPGlite(new PGlite(join(dataDir, 'pg')), onQuery, release)
+    return await openPGlite(new PGlite(join(dataDir, 'pg')), listeners, release)
   } catch (error) {
     await release()
     throw error
   }
 }
 
-async function openPGlite(pglite: PGlite, onQuery?: QueryListener, release = async () => {}): Promise<Database> {
+async function openPGlite(pglite: PGlite, listeners: DatabaseListeners, release = async () => {}): Promise<Database> {
   const adapter = createPGliteAdapter(pglite)
   await applyMigrations(adapter)
-  return connect(adapter, onQuery, async () => {
+  return connect(adapter, listeners, async () => {
     await pglite.close()
     await release()
   })
@@ -102,7 +108,7 @@ async function openPGlite(pglite: PGlite, onQuery?: QueryListener, release = asy
 
 function connect(
   adapter: SqlMigrationAwareDriverAdapterFactory,
-  onQuery: QueryListener | undefined,
+  { onQuery, logger }: DatabaseListeners,
   afterClose: () => Promise<void>,
 ): Database {
   const prisma = new PrismaClient({
@@ -110,7 +116,7 @@ function connect(
     // Longer than the pool waits for a connection, so that the error comes from the pool.
     transactionOptions: { maxWait: 5 * SECOND, timeout: 15 * SECOND },
   })
-  const translated = translateOutages(prisma)
+  const translated = translateOutages(prisma, logger && logAvailability('database', logger))
   return {
     prisma: translated,
     async ping() {

@@ -4,6 +4,7 @@ import {
   type SqlQuery,
 } from '@prisma/driver-adapter-utils'
 import { hasErrorCode, StoreUnavailable } from '../../platform/errors.ts'
+import { type Availability, UNWATCHED } from '../availability.ts'
 import type { PrismaClient } from './generated/client.ts'
 
 /** Called with every SQL statement, for tests and benchmarks that count them. */
@@ -74,12 +75,15 @@ const OUTAGE_KINDS = new Set([
 /** SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, timeout). */
 const OUTAGE_STATES = /^(08|53|57)/
 
+/** Mistakes in a program, ours or a library's. */
+const MISTAKES = [TypeError, RangeError, ReferenceError, SyntaxError]
+
 /**
  * Drivers throw adapter errors for what the database reports, and bare errors when there is no database to report
  * anything.
  */
 function isOutage(error: unknown): boolean {
-  if (error instanceof Outage) return false
+  if (error instanceof Outage || MISTAKES.some((mistake) => error instanceof mistake)) return false
   if (!isDriverAdapterError(error)) return true
   const { cause } = error
   return OUTAGE_KINDS.has(cause.kind) || OUTAGE_STATES.test(cause.originalCode ?? '')
@@ -89,15 +93,16 @@ function isOutage(error: unknown): boolean {
  * Makes a client over a watched adapter reject with SERVICE_UNAVAILABLE during an outage, so that callers cannot
  * mistake it.
  */
-export function translateOutages(prisma: PrismaClient): PrismaClient {
+export function translateOutages(prisma: PrismaClient, availability: Availability = UNWATCHED): PrismaClient {
+  const translate = withTranslation(availability)
   const extended = prisma.$extends({
-    query: { $allOperations: ({ args, query }) => withTranslation(() => query(args)) },
+    query: { $allOperations: ({ args, query }) => translate(() => query(args)) },
   })
   return new Proxy(extended as unknown as PrismaClient, {
     get(client, name) {
       const member: unknown = Reflect.get(client, name, client)
       if (name !== '$transaction' || typeof member !== 'function') return member
-      return translateTransaction((...args) => Reflect.apply(member, client, args))
+      return translateTransaction((...args) => Reflect.apply(member, client, args), translate)
     },
   })
 }
@@ -108,24 +113,33 @@ export function translateOutages(prisma: PrismaClient): PrismaClient {
  */
 const TRANSACTION_ERROR = 'P2028'
 
-function translateTransaction(transaction: (...args: unknown[]) => Promise<unknown>) {
+function translateTransaction(
+  transaction: (...args: unknown[]) => Promise<unknown>,
+  translate: ReturnType<typeof withTranslation>,
+) {
   return (work: unknown, ...options: unknown[]) => {
     let hasBegun = false
     const noteBegin = (run: CallableFunction) => (client: unknown) => {
       hasBegun = true
       return run(client)
     }
-    return withTranslation(
+    return translate(
       () => transaction(typeof work === 'function' ? noteBegin(work) : work, ...options),
       (error) => !hasBegun && hasErrorCode(error, TRANSACTION_ERROR),
     )
   }
 }
 
-async function withTranslation<T>(work: () => Promise<T>, isOutageToo = (_error: unknown) => false): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw hasErrorCode(error, OUTAGE_CODE) || isOutageToo(error) ? new StoreUnavailable('database', error) : error
+function withTranslation(availability: Availability) {
+  return async <T>(work: () => Promise<T>, isOutageToo = (_error: unknown) => false): Promise<T> => {
+    try {
+      const result = await work()
+      availability.there()
+      return result
+    } catch (error) {
+      if (!hasErrorCode(error, OUTAGE_CODE) && !isOutageToo(error)) throw error
+      availability.away(error)
+      throw new StoreUnavailable('database', error)
+    }
   }
 }

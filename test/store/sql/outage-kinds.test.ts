@@ -53,6 +53,8 @@ describe('a driver’s error', () => {
     reported({ kind: 'UniqueConstraintViolation' }),
     ...['23505', '42P01', '40001', '10800'].map(sqlState),
     reported({ kind: 'postgres' }),
+    new TypeError('cannot read properties of undefined'),
+    new RangeError('out of range'),
   ])('%# is what the database says', async (error) => {
     expect(await rejectionOf(failing(error))).toBe(error)
   })

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { describe, expect, inject, it, type TestContext } from 'vitest'
-import { type Database, openDatabase } from '../../../src/store/sql/database.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
+import { type Database, type DatabaseListeners, openDatabase } from '../../../src/store/sql/database.ts'
 import { fixture, pgliteImage } from '../../support/fixtures.ts'
 import { createFreshDatabase } from '../../support/fresh-database.ts'
 import { POSTGRES_URL } from '../../support/services.ts'
@@ -70,6 +71,24 @@ describe.skipIf(!inject('services').postgres).concurrent('PostgreSQL', () => {
     for (const ask of operations(database)) await ask()
   })
 
+  it('is logged once when it goes and once when it is back, with the cause', async ({ expect, onTestFinished }) => {
+    const lines: string[] = []
+    const logger = createLogger({ level: 'info', destination: { write: (line) => void lines.push(line) } })
+    const { database, proxy } = await openPostgres(onTestFinished, { logger })
+    for (let times = 0; times < 2; times++) {
+      for (const ask of operations(database)) await ask()
+      expect(lines).toEqual([])
+      proxy.cut()
+      for (const ask of operations(database)) await expect(ask()).rejects.toMatchObject(unavailable)
+      proxy.restore()
+      await expect.poll(() => database.ping().then(() => 'healed', String), { timeout: 5000 }).toBe('healed')
+      expect(lines.splice(0).map((line) => JSON.parse(line))).toMatchObject([
+        { level: 40, msg: 'database not reachable', err: { message: expect.any(String) } },
+        { level: 30, msg: 'database reachable again' },
+      ])
+    }
+  })
+
   it('does so too when it goes away without a word', async ({ expect, onTestFinished }) => {
     const { database, proxy } = await openPostgres(onTestFinished)
     await Promise.all(operations(database).map((ask) => ask()))
@@ -126,7 +145,10 @@ async function openEmbedded(): Promise<Database> {
 }
 
 /** A database behind a line that can be broken; all of it gone when the test is over. */
-async function openPostgres(atEnd: TestContext['onTestFinished'], options: { poolSize?: number } = {}) {
+async function openPostgres(
+  atEnd: TestContext['onTestFinished'],
+  options: { poolSize?: number } & DatabaseListeners = {},
+) {
   const fresh = await createFreshDatabase(await fixture('template'))
   atEnd(fresh.drop)
   const { proxy, url } = await proxyUrl(fresh.url, 5432)

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import autocannon from 'autocannon'
+import { createSealer } from '../src/store/sealing/sealer.ts'
 import { openDatabase } from '../src/store/sql/database.ts'
 import { createFreshDatabase } from '../test/support/fresh-database.ts'
 import { findServices, REDIS_URL } from '../test/support/services.ts'
@@ -62,7 +63,9 @@ if (!services.postgres || !services.redis) {
 }
 const fresh = await createFreshDatabase()
 const database = await openDatabase({ kind: 'postgresql', url: fresh.url })
-const sessionToken = await writeSignedInSession(database.prisma)
+const secret = randomBytes(32)
+const sealed = await createSealer([{ id: 'bench', secret }]).seal({}, 'bench')
+const sessionToken = await writeSignedInSession(database.prisma, { sealed })
 await database.close()
 
 const gateway = await startServer('gateway', {
@@ -70,7 +73,7 @@ const gateway = await startServer('gateway', {
   env: {
     DATABASE_URL: fresh.url,
     REDIS_URL,
-    ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64url')}`,
+    ENCRYPTION_KEYS: `bench:${secret.toString('base64url')}`,
   },
   headers: { cookie: `atgate=${sessionToken}` },
 })

@@ -4,11 +4,19 @@ import { TOKEN_LIFETIME } from '../src/sessions/lifetime.ts'
 import { mintClientToken } from '../src/sessions/token.ts'
 import type { PrismaClient } from '../src/store/sql/generated/client.ts'
 
+type Options = {
+  /** The grant as its gateway seals it: one that starts later must be able to read it. */
+  sealed?: string
+}
+
 /**
  * Writes a session as a completed sign-in leaves it, directly into the tables.
  * @returns the token of its client, which was used
  */
-export async function writeSignedInSession(db: PrismaClient): Promise<string> {
+export async function writeSignedInSession(
+  db: PrismaClient,
+  { sealed = 'never opened here' }: Options = {},
+): Promise<string> {
   const [now, inTwoWeeks] = [new Date(), new Date(Date.now() + 14 * DAY)]
   const [id, did] = [newId(), 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa']
   const { text, secretHash } = mintClientToken(id)
@@ -34,7 +42,7 @@ export async function writeSignedInSession(db: PrismaClient): Promise<string> {
           did,
           issuer: 'https://pds.example.com',
           scope: 'atproto transition:generic',
-          sealed: 'never opened here',
+          sealed,
           expiresAt: inTwoWeeks,
           updatedAt: now,
         },

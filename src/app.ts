@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import { createOAuthClients } from './atproto/client.ts'
 import { createGrants } from './atproto/grants/grants.ts'
+import { requireReadableGrants } from './atproto/grants/readable.ts'
 import { createRevocationQueue } from './atproto/grants/revocation-queue.ts'
 import { createIdentities } from './atproto/identity.ts'
 import { createProfiles } from './atproto/profile.ts'
@@ -48,6 +49,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const ephemeral = options.ephemeral ?? (await openEphemeralStore(config, clock, logger))
 
   const stores = { db: database.prisma, ephemeral, sealer: createSealer(keys) }
+  await requireReadableGrants(stores, logger)
   const closing = new AbortController()
   // Each client that is told of changes adds a listener.
   setMaxListeners(0, closing.signal)

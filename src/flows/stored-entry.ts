@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { Gateway } from '../gateway.ts'
-import { SealError } from '../store/sealing/sealer.ts'
+import { StoreUnavailable } from '../platform/errors.ts'
+import { KeyMissing, SealError } from '../store/sealing/sealer.ts'
 
 type Parts = {
   stores: Pick<Gateway['stores'], 'ephemeral' | 'sealer'>
@@ -28,6 +29,8 @@ export async function storeEntry(
  * Reads an entry. Null when there is none, it has expired, or another version of the gateway wrote it in a form that
  * this one cannot read. Reading takes nothing away: what meets an outage afterwards can be tried again. The database
  * decides that it happens once.
+ * @throws GatewayError SERVICE_UNAVAILABLE, also where another replica sealed the entry with a key that this process
+ *   does not have yet
  */
 export async function readEntry<T>(
   { stores, runtime }: Parts,
@@ -38,6 +41,7 @@ export async function readEntry<T>(
   try {
     return read(await stores.sealer.open(sealed, key))
   } catch (error) {
+    if (error instanceof KeyMissing) throw new StoreUnavailable('ephemeral store', error)
     if (!(error instanceof SealError || error instanceof z.ZodError)) throw error
     runtime.logger.warn({ err: error }, 'stored flow not readable')
     return null

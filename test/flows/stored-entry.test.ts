@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { entryKey, forgetEntry, readEntry, storeEntry } from '../../src/flows/stored-entry.ts'
 import { newSecret } from '../../src/platform/random.ts'
+import { createSealer } from '../../src/store/sealing/sealer.ts'
 import { openUnitGateway, type UnitGateway } from '../support/unit-gateway.ts'
 
 describe('a stored entry', () => {
@@ -48,6 +50,16 @@ describe('a stored entry', () => {
     expect(gateway.logLines).toEqual([expect.stringContaining('stored flow not readable')])
     await gateway.stores.ephemeral.set(other, 'forged', { ttlMs: 1000 })
     expect(await find(other)).toBeNull()
+  })
+
+  it('that another replica sealed with a key that this one does not have yet may be read later', async () => {
+    const key = entryKey('flow', newSecret())
+    const sealer = createSealer([{ id: 'next', secret: randomBytes(32) }])
+    await storeEntry({ stores: { ...gateway.stores, sealer } }, { key, value: { a: 1 }, ttlMs: 1000 })
+    await expect(find(key)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfter: 2 })
+    expect(
+      await readEntry({ ...gateway, stores: { ...gateway.stores, sealer } }, { key, read: (value) => value }),
+    ).toEqual({ a: 1 })
   })
 
   it('of another form, as another version writes it, is logged, and nothing is there', async () => {

@@ -26,12 +26,18 @@ const WRITES = inject('stores') === 'services' ? 1000 : 100
 
 describeGateway('a request that names the account that it acts as', () => {
   let atgate: TestGateway
+  let replica: Awaited<ReturnType<TestGateway['startReplica']>>
   let browser: HttpBrowser
 
   beforeAll(async () => {
     atgate = await startGateway()
+    // Before there are grants that were never sealed.
+    replica = await atgate.startReplica()
   })
-  afterAll(() => atgate.close())
+  afterAll(async () => {
+    await replica.close()
+    await atgate.close()
+  })
   beforeEach(async () => {
     browser = await signedInBrowser(atgate, ['bob.test', 'alice.test'])
   })
@@ -116,7 +122,6 @@ describeGateway('a request that names the account that it acts as', () => {
   })
 
   it(`writes as that account ${WRITES} times over two replicas, while another tab switches`, async () => {
-    const replica = await atgate.startReplica()
     const replicas = [browser, browser.at(replica.url)]
     const ids = await developerTokens(WRITES)
     let isOver = false
@@ -143,7 +148,6 @@ describeGateway('a request that names the account that it acts as', () => {
       isOver = true
     }
     expect(await switching).toBeGreaterThan(10)
-    await replica.close()
 
     const written = await atgate.gateway.stores.db.auditEvent.findMany({
       where: { kind: 'developer_token_revoked', sessionId: { in: ids } },

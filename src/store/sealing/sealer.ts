@@ -8,15 +8,24 @@ export class SealError extends Error {
   override readonly name = 'SealError'
 }
 
+/**
+ * A text that was sealed with a key that this process does not have. Another replica may have it, while keys are
+ * rotated.
+ */
+export class KeyMissing extends SealError {}
+
 /** Encrypts what is stored. A sealed text is bound to a purpose, and opens for that purpose only. */
 export interface Sealer {
   /** Seals `value` (anything JSON can hold) with the first key, bound to `purpose`. */
   seal(value: unknown, purpose: string): Promise<string>
   /**
    * Opens a sealed text with the key that sealed it.
-   * @throws SealError when the key is missing, the purpose differs, or the text was altered.
+   * @throws KeyMissing
+   * @throws SealError when the purpose differs, or the text was altered
    */
   open(sealed: string, purpose: string): Promise<unknown>
+  /** Whether one of the keys sealed this text, for whatever purpose. */
+  isReadable(sealed: string): Promise<boolean>
 }
 
 /**
@@ -31,6 +40,23 @@ export function createSealer(keys: readonly SealKey[]): Sealer {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder()
 
+  async function decrypt(sealed: string) {
+    try {
+      return await compactDecrypt(
+        sealed,
+        ({ kid }) => {
+          const secret = secretById.get(kid ?? '')
+          if (secret === undefined) throw new KeyMissing(`no key with the id ${JSON.stringify(kid)}`)
+          return secret
+        },
+        { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] },
+      )
+    } catch (error) {
+      if (error instanceof errors.JOSEError) throw new SealError('altered or not a sealed text', { cause: error })
+      throw error
+    }
+  }
+
   return {
     async seal(value, purpose) {
       return new CompactEncrypt(encoder.encode(JSON.stringify(value)))
@@ -39,22 +65,18 @@ export function createSealer(keys: readonly SealKey[]): Sealer {
     },
 
     async open(sealed, purpose) {
-      try {
-        const { plaintext, protectedHeader } = await compactDecrypt(
-          sealed,
-          ({ kid }) => {
-            const secret = secretById.get(kid ?? '')
-            if (secret === undefined) throw new SealError(`no key with the id ${JSON.stringify(kid)}`)
-            return secret
-          },
-          { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] },
-        )
-        if (protectedHeader.purpose !== purpose) throw new SealError('sealed for another purpose')
-        return JSON.parse(decoder.decode(plaintext))
-      } catch (error) {
-        if (error instanceof errors.JOSEError) throw new SealError('altered or not a sealed text', { cause: error })
-        throw error
-      }
+      const { plaintext, protectedHeader } = await decrypt(sealed)
+      if (protectedHeader.purpose !== purpose) throw new SealError('sealed for another purpose')
+      return JSON.parse(decoder.decode(plaintext))
     },
+
+    isReadable: (sealed) =>
+      decrypt(sealed).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof SealError) return false
+          throw error
+        },
+      ),
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CompactEncrypt, decodeProtectedHeader } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { createSealer, SealError } from '../../../src/store/sealing/sealer.ts'
+import { createSealer, KeyMissing, SealError } from '../../../src/store/sealing/sealer.ts'
 
 const aKey = (id: string) => ({ id, secret: randomBytes(32) })
 
@@ -45,7 +45,18 @@ describe('seal', () => {
     const rotated = createSealer([newer, older])
     expect(await rotated.open(sealed, 'p')).toBe('value')
     expect(decodeProtectedHeader(await rotated.seal('value', 'p')).kid).toBe('newer')
-    await expect(createSealer([newer]).open(sealed, 'p')).rejects.toThrow(/no key with the id "older"/)
+    const withoutKey = createSealer([newer]).open(sealed, 'p')
+    await expect(withoutKey).rejects.toThrow(/no key with the id "older"/)
+    await expect(withoutKey).rejects.toBeInstanceOf(KeyMissing)
+  })
+
+  it('tells whether it could open a text, whatever it is for', async () => {
+    const [key, other] = [aKey('k1'), aKey('k2')]
+    const sealed = await createSealer([key]).seal('value', 'p')
+    expect(await createSealer([other, key]).isReadable(sealed)).toBe(true)
+    expect(await createSealer([other]).isReadable(sealed)).toBe(false)
+    expect(await createSealer([{ ...other, id: 'k1' }]).isReadable(sealed)).toBe(false)
+    expect(await createSealer([key]).isReadable('garbage')).toBe(false)
   })
 
   it('refuses what was encrypted in another way, even with the same key', async () => {

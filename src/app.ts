@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { createOAuthClients } from './atproto/client.ts'
 import { createGrants } from './atproto/grants/grants.ts'
@@ -10,12 +11,14 @@ import type { Config } from './config/config.ts'
 import type { Atproto, Gateway, Runtime, Stores } from './gateway.ts'
 import { createGraphqlServer } from './graphql/server.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits } from './http/connections.ts'
+import { drainConnections } from './http/draining.ts'
 import { createServer } from './http/routes.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createLimits } from './platform/limits.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createProvenTokens } from './platform/proven-tokens.ts'
+import { shutdownTimes } from './platform/shutdown.ts'
 import { createStreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
@@ -28,7 +31,12 @@ import { type Database, openDatabase } from './store/sql/database.ts'
 export type App = {
   gateway: Gateway
   server: FastifyInstance
-  /** Takes no more requests, ends what is under way, and closes the stores. */
+  /** Says by `/readyz` that the process is about to end. Requests are answered as before, over connections that end. */
+  leave(): void
+  /**
+   * Takes no more requests, finishes those under way, and closes the stores. Requests and revocations that take longer
+   * than their share of SHUTDOWN_SECONDS are left.
+   */
   close(): Promise<void>
 }
 
@@ -50,25 +58,37 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const stores = { db: database.prisma, ephemeral, sealer: createSealer(keys) }
   await requireReadableGrants(stores, logger)
-  const closing = new AbortController()
+  const [leaving, closing] = [new AbortController(), new AbortController()]
   // Each client that is told of changes adds a listener.
   setMaxListeners(0, closing.signal)
-  const runtime = createRuntime(config, stores, { clock, logger, closing: closing.signal })
+  const runtime = createRuntime(config, stores, {
+    clock,
+    logger,
+    leaving: leaving.signal,
+    closing: closing.signal,
+  })
   const atproto = await createAtproto(config, stores, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
   const { connectionLimits = CONNECTION_LIMITS } = options
   const server = await createServer(gateway, { graphql: createGraphqlServer(gateway), connectionLimits })
+  const connections = drainConnections(server.server, runtime)
   await atproto.revocations.resume()
   const stopHousekeeping = startHousekeeping(gateway)
 
   return {
     gateway,
     server,
+    leave: () => leaving.abort(),
     async close() {
+      const times = shutdownTimes(config.shutdownSeconds)
+      leaving.abort()
       closing.abort()
-      await server.close()
+      const serverClosed = server.close()
+      const cutOff = await connections.finish(times.requests)
+      if (cutOff > 0) logger.warn({ requests: cutOff }, 'requests cut off: they took too long')
+      await serverClosed
       await stopHousekeeping()
-      await atproto.revocations.close()
+      await Promise.race([atproto.revocations.close(), setTimeout(times.revocations, undefined, { ref: false })])
       if (options.ephemeral === undefined) await ephemeral.close()
       if (options.database === undefined) await database.close()
     },
@@ -78,7 +98,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 function createRuntime(
   { rateLimits }: Config,
   { ephemeral }: Stores,
-  process: Pick<Runtime, 'clock' | 'logger' | 'closing'>,
+  process: Pick<Runtime, 'clock' | 'logger' | 'leaving' | 'closing'>,
 ): Runtime {
   return {
     ...process,

@@ -33,6 +33,8 @@ export type Atproto = {
 export type Runtime = {
   readonly clock: Clock
   readonly logger: Logger
+  /** Aborted when the process is about to end: it still answers, but new clients are better served elsewhere. */
+  readonly leaving: AbortSignal
   /** Aborted when the gateway takes no more requests; whatever would go on without end stops then. */
   readonly closing: AbortSignal
   /** The places for event streams, which a process has a number of. */

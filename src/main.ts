@@ -1,23 +1,35 @@
+import { setTimeout } from 'node:timers/promises'
+import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.ts'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config/config.ts'
+import { shutdownTimes } from './platform/shutdown.ts'
 
 const config = configOrExit()
 const app = await createApp(config)
+const { logger } = app.gateway.runtime
 await app.server.listen({ host: config.host, port: config.port })
-app.gateway.runtime.logger.info({ publicUrl: config.publicUrl }, 'atgate is listening')
+logger.info({ publicUrl: config.publicUrl }, 'atgate is listening')
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    app.gateway.runtime.logger.info({ signal }, 'closing')
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        app.gateway.runtime.logger.error({ err: error }, 'not closed cleanly')
-        process.exit(1)
-      },
-    )
-  })
-}
+const times = shutdownTimes(config.shutdownSeconds)
+// A second signal ends the process at once.
+closeWithGrace(
+  {
+    delay: times.all,
+    logger: { error: (reason: unknown) => logger.error({ err: reason }, 'not closed cleanly') },
+    onTimeout: () => logger.error({ seconds: config.shutdownSeconds }, 'not closed in time'),
+    onSecondError: (err) => logger.fatal({ err }, 'not closed: nothing has caught another error'),
+    onSecondSignal: (signal) => logger.warn({ signal }, 'not closed: told to end at once'),
+  },
+  async ({ signal, err }) => {
+    if (err !== undefined) logger.fatal({ err }, 'closing: nothing has caught an error')
+    else {
+      logger.info({ signal }, 'closing')
+      app.leave()
+      await setTimeout(times.leaving)
+    }
+    await app.close()
+  },
+)
 
 function configOrExit(): Config {
   try {

@@ -52,6 +52,8 @@ export type Config = Readonly<{
   rateLimits: RateLimits | null
   /** In milliseconds. Above it, requests are refused. Null: never. */
   maxEventLoopDelay: number | null
+  /** In how many seconds after a signal the process has ended. */
+  shutdownSeconds: number
   logLevel: field.LogLevel
 }>
 
@@ -130,6 +132,7 @@ function toConfig(v: Values): Config {
     graphiql: v.GRAPHIQL ?? publicUrl.startsWith('http:'),
     rateLimits: v.RATE_LIMITS,
     maxEventLoopDelay: v.MAX_EVENT_LOOP_DELAY,
+    shutdownSeconds: v.SHUTDOWN_SECONDS,
     logLevel: v.LOG_LEVEL,
   }
 }

@@ -36,6 +36,7 @@ export const fields = {
   GRAPHIQL: field.flag.optional(),
   RATE_LIMITS: field.rateLimits.default(DEFAULT_RATE_LIMITS),
   MAX_EVENT_LOOP_DELAY: field.wholeNumberOrOff({ min: 1, max: 60_000 }).default(200),
+  SHUTDOWN_SECONDS: field.wholeNumber({ min: 1, max: 600 }).default(10),
   LOG_LEVEL: field.logLevel.default('info'),
 }
 

@@ -3,6 +3,7 @@ import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import { GatewayError } from '../platform/errors.ts'
+import { isProbe } from './probes.ts'
 
 /**
  * What people who are signed in, or half-way, cannot do without. The metadata is what a server reads before it sends
@@ -36,13 +37,15 @@ export async function shedLoad(server: FastifyInstance, maxEventLoopDelay: numbe
 /** Decides what becomes of a request while there is pressure of one type, whose size is `value`. */
 export function pressureHandler(maxEventLoopDelay: number) {
   return async (
-    { routeOptions }: Pick<FastifyRequest, 'routeOptions'>,
+    request: Pick<FastifyRequest, 'routeOptions'>,
     _reply: FastifyReply,
     type: string,
     value: number | undefined,
   ): Promise<void> => {
     const isBearable = type === underPressure.TYPE_EVENT_LOOP_DELAY && (value ?? 0) <= LAST_FACTOR * maxEventLoopDelay
-    if (isBearable && SHED_LAST.has(routeOptions.url)) return
+    if (isBearable && SHED_LAST.has(request.routeOptions.url)) return
+    // A supervisor that is refused restarts the process, which is no help to anybody.
+    if (isProbe(request)) return
     throw new GatewayError('SERVICE_UNAVAILABLE', 'The gateway has more requests than it can answer. Try again soon.', {
       retryAfter: RETRY_AFTER,
     })

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isProbe } from './probes.ts'
 
 /**
  * Redirects a browser from `localhost` to 127.0.0.1. The OAuth loopback client returns there (RFC 8252 §8.3), and
@@ -6,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
  */
 export function redirectLocalhost(publicUrl: string) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (request.method === 'GET' && request.hostname === 'localhost') {
+    if (request.method === 'GET' && request.hostname === 'localhost' && !isProbe(request)) {
       await reply.redirect(`${publicUrl}${request.url}`, 307)
     }
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isProbe } from './probes.ts'
 
 /** What ids look like, those that proxies and browsers make included. Nothing else gets into the log. */
 const REQUEST_ID = /^[\w.=+/-]{8,128}$/
@@ -16,9 +17,10 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
 
 /**
  * Logs one line for each completed request. It has the route but not the URL, whose query may hold codes and tokens.
+ * Supervisors ask every few seconds, which is of no interest.
  */
 export async function logRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  request.log.info(
+  request.log[isProbe(request) ? 'debug' : 'info'](
     {
       method: request.method,
       route: request.routeOptions.url ?? 'unknown',

@@ -4,9 +4,11 @@ import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import type { Gateway } from '../gateway.ts'
+import { readMigrations } from '../store/sql/migrations.ts'
 import { callbackHandler } from './callback.ts'
 import { boundConnections, type ConnectionLimits, connectionOptions } from './connections.ts'
 import { createCookies } from './cookies.ts'
+import { refuseWhenClosing } from './draining.ts'
 import { graphiqlRoute } from './graphiql.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
 import { refuseSecondHost } from './host.ts'
@@ -14,6 +16,7 @@ import { shedLoad } from './load-shedding.ts'
 import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
+import { LIVENESS_PATH, livenessHandler, READINESS_PATH, readinessHandler } from './probes.ts'
 import { logRequest, requestId, sendRequestId } from './request-log.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
@@ -51,6 +54,8 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
     // A HEAD request must not complete a flow.
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    // Fastify's own answer has no code, and says nothing of when to come back.
+    return503OnClosing: false,
     ...connectionOptions(connectionLimits),
   })
   boundConnections(server.server, connectionLimits, gateway.runtime.logger)
@@ -73,11 +78,16 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
     exposedHeaders: CORS_RESPONSE_HEADERS,
     maxAge: CORS_MAX_AGE,
   })
+  server.addHook('onRequest', refuseWhenClosing(gateway.runtime))
   await shedLoad(server, config.maxEventLoopDelay)
 
   const cookies = createCookies(config)
   const requireAllowedOrigin = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)
 
+  const probed = ['GET', 'HEAD']
+  server.route({ method: probed, url: LIVENESS_PATH, handler: livenessHandler })
+  const readiness = readinessHandler(gateway, await readMigrations())
+  server.route({ method: probed, url: READINESS_PATH, handler: readiness })
   server.get('/auth/start', startHandler(gateway, cookies))
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))

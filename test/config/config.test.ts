@@ -39,6 +39,17 @@ describe('loadConfig', () => {
     expect(Object.isFrozen(config)).toBe(true)
   })
 
+  it.each(['0', '601', '1.5', 'off'])(
+    'ends within a number of seconds, which SHUTDOWN_SECONDS=%s is not',
+    (seconds) => {
+      expect(loadConfig({}).shutdownSeconds).toBe(10)
+      expect(loadConfig({ SHUTDOWN_SECONDS: '30' }).shutdownSeconds).toBe(30)
+      expect(problemsOf({ SHUTDOWN_SECONDS: seconds })).toEqual([
+        'SHUTDOWN_SECONDS: must be a whole number from 1 to 600',
+      ])
+    },
+  )
+
   it('derives the public URL from the port', () => {
     expect(loadConfig({ PORT: '4123' }).publicUrl).toBe('http://127.0.0.1:4123')
   })

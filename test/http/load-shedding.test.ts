@@ -66,7 +66,12 @@ describe('a process that cannot keep up', () => {
     await expect(decide(url, 'eventLoopDelay', 201)).rejects.toMatchObject(unavailable)
   })
 
-  it('refuses everything when its memory ends', async () => {
+  it.each(['/healthz', '/readyz'])('never refuses %s, by which a supervisor decides to restart it', async (url) => {
+    await decide(url, 'eventLoopDelay', 801)
+    await decide(url, 'heapUsedBytes', 201)
+  })
+
+  it('refuses everything else when its memory ends', async () => {
     await expect(decide('/graphql', 'heapUsedBytes', 201)).rejects.toMatchObject(unavailable)
   })
 })

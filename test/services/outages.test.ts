@@ -39,6 +39,25 @@ describeGateway('outages', () => {
   const start = () => browser.send('/auth/start?handle=alice.test', { headers: { accept: 'application/json' } })
   const heals = () => eventually(async () => (await start()).status === 200, 'flows can be started again')
 
+  const readiness = async () => {
+    const response = await browser.send('/readyz')
+    return [response.status, response.status === 200 ? null : (await response.json()).message]
+  }
+
+  it.each([
+    ['Redis', () => redis, 'The ephemeral store does not answer, or has hardly any space left.'],
+    ['PostgreSQL', () => postgres, 'The database does not answer.'],
+  ])('%s away: the gateway is alive and not ready, and ready again when it is back', async (_what, line, message) => {
+    for (const breakLine of ['cut', 'stall'] as const) {
+      await expect.poll(readiness).toEqual([200, null])
+      line()[breakLine]()
+      await expect.poll(readiness, { timeout: 10_000 }).toEqual([503, message])
+      expect((await browser.send('/healthz')).status).toBe(200)
+      line().restore()
+      await expect.poll(readiness, { timeout: 10_000 }).toEqual([200, null])
+    }
+  })
+
   /** Signs in as far as the answer with the new cookie. Gives the former one. */
   async function signInAnew(handle: string) {
     const former = { cookie: `atgate=${await browser.sessionCookie()}` }

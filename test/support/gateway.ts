@@ -22,6 +22,8 @@ export type TestGateway = {
   connections(): Promise<number>
   /** Another process of the same gateway: same stores, same public URL, its own port. */
   startReplica(): Promise<{ url: string; close(): Promise<void> }>
+  /** Tells it that its process is about to end. */
+  leave(): void
   /** Closes the gateway alone, as when its process ends. */
   stop(): Promise<void>
   close(): Promise<void>
@@ -56,6 +58,7 @@ export async function startGateway(
       const { port: replicaPort } = replica.server.server.address() as AddressInfo
       return { url: `http://127.0.0.1:${replicaPort}`, close: () => replica.close() }
     },
+    leave: () => app.leave(),
     stop,
     async close() {
       await stop()

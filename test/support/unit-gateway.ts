@@ -68,6 +68,7 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
     runtime: {
       clock,
       logger,
+      leaving: closing.signal,
       closing: closing.signal,
       streams: createStreamSlots(),
       limits: createLimits({ rateLimits: config.rateLimits, openCounter: ephemeral.counter, clock, logger }),

@@ -18,6 +18,7 @@ import { type Clock, systemClock } from './platform/clock.ts'
 import { createLimits } from './platform/limits.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createProvenTokens } from './platform/proven-tokens.ts'
+import { createSharedSources } from './platform/shared-sources.ts'
 import { shutdownTimes } from './platform/shutdown.ts'
 import { createStreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
@@ -103,6 +104,7 @@ function createRuntime(
   return {
     ...process,
     streams: createStreamSlots(),
+    sources: createSharedSources(),
     limits: createLimits({ rateLimits, openCounter: ephemeral.counter, ...process }),
     provenTokens: createProvenTokens(),
   }

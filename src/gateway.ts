@@ -8,6 +8,7 @@ import type { Clock } from './platform/clock.ts'
 import type { Limits } from './platform/limits.ts'
 import type { Logger } from './platform/logger.ts'
 import type { ProvenTokens } from './platform/proven-tokens.ts'
+import type { SharedSources } from './platform/shared-sources.ts'
 import type { StreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from './store/sealing/sealer.ts'
@@ -39,6 +40,8 @@ export type Runtime = {
   readonly closing: AbortSignal
   /** The places for event streams, which a process has a number of. */
   readonly streams: StreamSlots
+  /** What several event streams listen to together. */
+  readonly sources: SharedSources
   readonly limits: Limits
   readonly provenTokens: ProvenTokens
 }

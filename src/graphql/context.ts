@@ -10,6 +10,7 @@ export type Context = {
   gateway: Gateway
   clientRequest: ClientRequest
   cookies: ClientCookies
+  whenGone: WhenGone
   /** What the request's token proves, or null. Looked up once, when a field first asks. */
   caller(): Promise<Caller | null>
   /**
@@ -26,9 +27,12 @@ export type Context = {
 }
 
 /** What the HTTP layer passes with each request. */
-export type ServerContext = { clientRequest: ClientRequest; cookies: ClientCookies }
+export type ServerContext = { clientRequest: ClientRequest; cookies: ClientCookies; whenGone: WhenGone }
 
-export function createContext(gateway: Gateway, { clientRequest, cookies }: ServerContext): Context {
+/** Registers what is called when the answer has ended or its client has gone; at once, if that is so already. */
+export type WhenGone = (listener: () => void) => void
+
+export function createContext(gateway: Gateway, { clientRequest, cookies, whenGone }: ServerContext): Context {
   let caller: Promise<Caller | null> | undefined
   let viewer: Promise<Viewer | null> | undefined
   let afterUse: { currentSessionId: string | null } | undefined
@@ -55,6 +59,7 @@ export function createContext(gateway: Gateway, { clientRequest, cookies }: Serv
     gateway,
     clientRequest,
     cookies,
+    whenGone,
     caller: lookUp,
     viewer: act,
     forgetCaller() {

@@ -7,7 +7,6 @@ import { CACHED_DOCUMENTS } from './limits/numbers.ts'
 import { limitsPlugin } from './limits/plugin.ts'
 import { namedAccountPlugin } from './named-account.ts'
 import { schema } from './schema.ts'
-import { unsentStreamsPlugin } from './unsent-streams.ts'
 
 /** The path of the API. */
 export const GRAPHQL_PATH = '/graphql'
@@ -22,7 +21,6 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     plugins: [
       limitsPlugin({ describesSchema: gateway.config.graphiql }),
       namedAccountPlugin(),
-      unsentStreamsPlugin(),
       errorLogPlugin(gateway.runtime.logger),
     ],
     // Yoga's own keeps a thousand of each, which a stranger can fill with documents as large as allowed.

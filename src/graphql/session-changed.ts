@@ -1,4 +1,5 @@
-import { SESSION_CHANGE_KINDS, type SessionChangeKind, sessionChanges } from '../sessions/changes.ts'
+import { sessionChanges } from '../sessions/change-stream.ts'
+import { SESSION_CHANGE_KINDS, type SessionChangeKind } from '../sessions/changes.ts'
 import { builder } from './builder.ts'
 import { requireClient } from './context.ts'
 
@@ -32,7 +33,8 @@ builder.subscriptionField('sessionChanged', (t) =>
     description:
       'Reports changes of the session group, for other tabs. It belongs to the token, whichever account is active. Ends with the token, and after an hour: subscribe again.',
     authScopes: { client: true },
-    subscribe: async (_root, _args, context) => sessionChanges(context.gateway, await requireClient(context)),
+    subscribe: async (_root, _args, context) =>
+      sessionChanges(context.gateway, await requireClient(context), context.whenGone),
     resolve: (kind) => ({ kind }),
   }),
 )

@@ -8,7 +8,7 @@ import { noStore } from './no-store.ts'
 export interface GraphqlServer {
   handleNodeRequest(
     request: FastifyRequest,
-    context: { clientRequest: ClientRequest; cookies: ClientCookies },
+    context: { clientRequest: ClientRequest; cookies: ClientCookies; whenGone(listener: () => void): void },
   ): Promise<Response> | Response
 }
 
@@ -18,6 +18,10 @@ export function graphqlHandler(server: GraphqlServer, cookies: Cookies) {
     const response = await server.handleNodeRequest(request, {
       clientRequest: clientRequest(request, cookies),
       cookies: cookies.of(reply),
+      whenGone(listener) {
+        if (reply.raw.closed) listener()
+        else reply.raw.once('close', listener)
+      },
     })
     noStore(reply).code(response.status)
     for (const [name, value] of response.headers) reply.header(name, value)

@@ -233,6 +233,50 @@ describeGateway('sessionChanged', () => {
     ephemeral.subscribe = subscribe
   })
 
+  it('lets go of a tab that was closed while it subscribed', async () => {
+    const { ephemeral } = atgate.gateway.stores
+    const { subscribe } = ephemeral
+    const [asked, answered, stopped] = [1, 2, 3].map(() => Promise.withResolvers<void>())
+    ephemeral.subscribe = async (channel, listener) => {
+      ephemeral.subscribe = subscribe
+      const stop = await subscribe.call(ephemeral, channel, listener)
+      asked?.resolve()
+      await answered?.promise
+      return async () => {
+        await stop()
+        stopped?.resolve()
+      }
+    }
+    const gone = new AbortController()
+    const request = browser.send('/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: 'subscription { sessionChanged { kind } }' }),
+      signal: gone.signal,
+    })
+    await asked?.promise
+    gone.abort()
+    await expect(request).rejects.toThrow('aborted')
+    await eventually(async () => atgate.gateway.runtime.streams.open() === 0, 'its place is free')
+    answered?.resolve()
+    await stopped?.promise
+  })
+
+  it('does not keep a gateway from closing while a tab subscribes', async () => {
+    const other = await startGateway({ SHUTDOWN_SECONDS: '600' })
+    const visitor = createHttpBrowser(other.url)
+    await signIn(visitor, 'alice.test')
+    const asked = Promise.withResolvers<void>()
+    other.gateway.stores.ephemeral.subscribe = () => {
+      asked.resolve()
+      return new Promise(() => undefined)
+    }
+    const opening = listen(visitor)
+    await asked.promise
+    await other.close()
+    await isEnded(await opening)
+  })
+
   it('does not keep a gateway from closing', async () => {
     const other = await startGateway()
     const visitor = createHttpBrowser(other.url)

@@ -7,6 +7,7 @@ import type { Gateway } from '../../src/gateway.ts'
 import { createLimits } from '../../src/platform/limits.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { createProvenTokens } from '../../src/platform/proven-tokens.ts'
+import { createSharedSources } from '../../src/platform/shared-sources.ts'
 import { createStreamSlots } from '../../src/platform/stream-slots.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
 import { createSealer } from '../../src/store/sealing/sealer.ts'
@@ -71,6 +72,7 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
       leaving: closing.signal,
       closing: closing.signal,
       streams: createStreamSlots(),
+      sources: createSharedSources(),
       limits: createLimits({ rateLimits: config.rateLimits, openCounter: ephemeral.counter, clock, logger }),
       provenTokens: createProvenTokens(),
     },

@@ -24,7 +24,7 @@ export interface EphemeralStore {
    * Sends a message to the current subscribers of the channel, on every replica. It is not kept for later subscribers.
    */
   publish(channel: string, message: string): Promise<void>
-  /** Calls `listener` for each message of the channel. Call the returned function to unsubscribe. */
+  /** Calls `listener` for each message of the channel. Call the returned function to unsubscribe; it never rejects. */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
   /**
    * Opens a counter, whose memory or keys are its own. It never rejects: while the store cannot be reached, this

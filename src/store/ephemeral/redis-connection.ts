@@ -19,13 +19,17 @@ const OPTIONS = {
   reconnectOnError: (error: Error) => respCode(error) === 'READONLY',
 } satisfies RedisOptions
 
-type ConnectionOptions = { keyPrefix?: string; logger?: Pick<Logger, 'warn' | 'info'> }
+type ConnectionOptions = {
+  keyPrefix?: string
+  autoResubscribe?: boolean
+  logger?: Pick<Logger, 'warn' | 'info'>
+}
 
 /**
  * Opens a connection and waits until it is ready. If the server is unreachable, returns anyway and keeps reconnecting.
  */
-export async function connectRedis(url: string, { keyPrefix = '', logger }: ConnectionOptions): Promise<Redis> {
-  const client = new Redis(url, { ...OPTIONS, keyPrefix })
+export async function connectRedis(url: string, { logger, ...options }: ConnectionOptions): Promise<Redis> {
+  const client = new Redis(url, { ...OPTIONS, ...options })
   const availability = logger === undefined ? UNWATCHED : logAvailability('ephemeral store', logger)
   client.on('error', (error: Error) => availability.away(withoutCommand(error)))
   client.on('ready', () => availability.there())

@@ -1,9 +1,8 @@
-import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
-import { SECOND } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { EphemeralStore, LockOptions } from './ephemeral-store.ts'
 import { limiterCounter } from './limiter-counter.ts'
+import { createRedisChannels } from './redis-channels.ts'
 import { connectRedis, translateOutage } from './redis-connection.ts'
 import { createRedisLimiter } from './redis-limiter.ts'
 import { RedisLock } from './redis-lock.ts'
@@ -15,9 +14,6 @@ type Options = {
   logger: Pick<Logger, 'warn' | 'info'>
 }
 
-/** A connection that only listens notices by this that the server is gone. */
-const HEARTBEAT = 2 * SECOND
-
 /**
  * The ephemeral store on Redis 6.2 or later, or Valkey. Waits until it is connected. If the server is unreachable,
  * returns anyway, and operations reject with SERVICE_UNAVAILABLE until the server is back.
@@ -26,11 +22,9 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
   const [commands, subscriptions] = await Promise.all([
     connectRedis(url, { keyPrefix, logger }),
     // A connection that subscribes can do nothing else. It has no logger: the other connection reports an outage.
-    connectRedis(url, {}),
+    connectRedis(url, { autoResubscribe: false }),
   ])
-  const channels = new EventEmitter().setMaxListeners(0)
-  subscriptions.on('message', (channel: string, message: string) => channels.emit(channel, message))
-  const heartbeat = setInterval(() => subscriptions.ping().catch(() => undefined), HEARTBEAT).unref()
+  const channels = createRedisChannels(subscriptions)
 
   return {
     async set(key, value, { ttlMs }) {
@@ -57,20 +51,7 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
       await translateOutage(() => commands.publish(keyPrefix + channel, message))
     },
 
-    async subscribe(channel, listener) {
-      const name = keyPrefix + channel
-      channels.on(name, listener)
-      try {
-        await translateOutage(() => subscriptions.subscribe(name))
-      } catch (error) {
-        channels.off(name, listener)
-        throw error
-      }
-      return async () => {
-        channels.off(name, listener)
-        if (channels.listenerCount(name) === 0) await translateOutage(() => subscriptions.unsubscribe(name))
-      }
-    },
+    subscribe: (channel, listener) => channels.subscribe(keyPrefix + channel, listener),
 
     counter: (options) => limiterCounter(createRedisLimiter(commands, options)),
 
@@ -79,10 +60,8 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
     },
 
     async close() {
-      clearInterval(heartbeat)
-      channels.removeAllListeners()
+      channels.close()
       commands.disconnect()
-      subscriptions.disconnect()
     },
   }
 }

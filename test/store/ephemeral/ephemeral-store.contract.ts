@@ -199,6 +199,17 @@ export function ephemeralStoreContract(open: () => Promise<Harness>): void {
       expect(heard).not.toContain('one again')
       for (const stop of stops.slice(1)) await stop()
     })
+
+    it('reach who begins to listen while another one stops', async () => {
+      const channel = newKey()
+      const heard: string[] = []
+      const stop = await store.subscribe(channel, () => undefined)
+      const [, stopAgain] = await Promise.all([stop(), store.subscribe(channel, (message) => heard.push(message))])
+      await stop()
+      await other.publish(channel, 'hello')
+      await expect.poll(() => heard).toEqual(['hello'])
+      await stopAgain()
+    })
   })
 
   it('answers a ping', async () => {

@@ -113,6 +113,51 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     await expect.poll(() => hears(store, heard), { timeout: 10_000 }).toContain('message')
   })
 
+  it('forgets a channel that was left meanwhile, and keeps the others', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    const { store, client, keyPrefix } = await open(onTestFinished, url)
+    const listening = async () => ((await client.pubsub('CHANNELS', `${keyPrefix}*`)) as string[]).toSorted()
+    const heard: string[] = []
+    await store.subscribe('channel', (message) => heard.push(message))
+    const leave = [await store.subscribe('cut', () => undefined), await store.subscribe('stalled', () => undefined)]
+    expect(await listening()).toHaveLength(3)
+
+    proxy.cut()
+    await leave[0]?.()
+    await expect(store.subscribe('refused', () => undefined)).rejects.toMatchObject(unavailable)
+    proxy.restore()
+    await expect.poll(() => hears(store, heard).catch(String), { timeout: 5000 }).toContain('message')
+    await expect.poll(listening).toEqual([`${keyPrefix}channel`, `${keyPrefix}stalled`])
+
+    proxy.stall()
+    await leave[1]?.()
+    await expect(store.subscribe('refused', () => undefined)).rejects.toMatchObject(unavailable)
+    proxy.restore()
+    heard.length = 0
+    await expect.poll(() => hears(store, heard).catch(String), { timeout: 10_000 }).toContain('message')
+    await expect.poll(listening, { timeout: 10_000 }).toEqual([`${keyPrefix}channel`])
+  })
+
+  it('refuses to listen, also to a channel that others listen to', async ({ expect, onTestFinished }) => {
+    const { proxy, url } = await openProxy(onTestFinished)
+    const { store } = await open(onTestFinished, url)
+    const heard: string[] = []
+    await store.subscribe('channel', (message) => heard.push(message))
+    proxy.cut()
+    await expect
+      .poll(() =>
+        store
+          .subscribe('channel', () => undefined)
+          .then(
+            () => 'listens',
+            (error) => error.code,
+          ),
+      )
+      .toBe('SERVICE_UNAVAILABLE')
+    proxy.restore()
+    await expect.poll(() => hears(store, heard).catch(String), { timeout: 5000 }).toContain('message')
+  })
+
   it('counts for all replicas, and each by itself while Redis is away', async ({ expect, onTestFinished }) => {
     const { proxy, url } = await openProxy(onTestFinished)
     const { store, client, keyPrefix } = await open(onTestFinished, url)

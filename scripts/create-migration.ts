@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { migrationList, NO_FILTERS, readMigrations } from '../src/store/sql/migrations.ts'
 import { createPGliteAdapter } from '../src/store/sql/pglite-adapter.ts'
 import { withSchemaEngine } from '../src/store/sql/schema-engine.ts'
+import { onlyExpands } from './only-expands.ts'
 
 // Writes the difference between the existing migrations and prisma/schema.prisma as a new migration. Compares in
 // memory.
@@ -31,8 +32,9 @@ if (script === null || script.includes('This is an empty migration')) {
   process.stdout.write('schema.prisma and the migrations agree. There is nothing to migrate.\n')
 } else {
   const timestamp = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
-  const directory = new URL(`${timestamp}_${name}/`, folder)
+  const wholeName = `${timestamp}_${onlyExpands(script) ? 'expand_' : ''}${name}`
+  const directory = new URL(`${wholeName}/`, folder)
   await mkdir(directory)
   await writeFile(new URL('migration.sql', directory), script)
-  process.stdout.write(`Wrote prisma/migrations/${timestamp}_${name}/migration.sql\n`)
+  process.stdout.write(`Wrote prisma/migrations/${wholeName}/migration.sql\n`)
 }

@@ -1,13 +1,17 @@
 import { setTimeout } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
-import { createApp } from './app.ts'
+import { type App, createApp } from './app.ts'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config/config.ts'
+import { misspelledNames } from './config/misspelled.ts'
+import { createLogger } from './platform/logger.ts'
 import { shutdownTimes } from './platform/shutdown.ts'
+import { explainStartFailure } from './start-failure.ts'
 
+const environment = readEnvironment()
 const config = configOrExit()
-const app = await createApp(config)
+const app = await startOrExit()
 const { logger } = app.gateway.runtime
-await app.server.listen({ host: config.host, port: config.port })
+for (const misspelled of misspelledNames(environment)) logger.warn(misspelled, 'unknown setting: misspelled?')
 logger.info({ publicUrl: config.publicUrl }, 'atgate is listening')
 
 const times = shutdownTimes(config.shutdownSeconds)
@@ -31,9 +35,22 @@ closeWithGrace(
   },
 )
 
+async function startOrExit(): Promise<App> {
+  try {
+    const started = await createApp(config)
+    await started.server.listen({ host: config.host, port: config.port })
+    return started
+  } catch (error) {
+    const reason = explainStartFailure(error, config)
+    if (reason === null) createLogger({ level: config.logLevel }).fatal({ err: error }, 'not started')
+    else process.stderr.write(`${reason}\n`)
+    process.exit(1)
+  }
+}
+
 function configOrExit(): Config {
   try {
-    return loadConfig(readEnvironment())
+    return loadConfig(environment)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const lines = [error.message, ...error.problems.map((problem) => `  ${problem}`), 'See docs/configuration.md.']

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 const LAYERS = [
   ['main'],
   ['cli'],
-  ['app'],
+  ['app', 'start-failure'],
   ['http', 'graphql', 'jobs'],
   ['flows', 'services'],
   ['sessions'],

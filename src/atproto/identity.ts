@@ -5,6 +5,7 @@ import {
   DidResolverCached,
   DidResolverCommon,
   extractPdsUrl,
+  type Fetch,
   type HandleResolver,
   isAtprotoDid,
 } from '@atproto/oauth-client-node'
@@ -40,15 +41,18 @@ export interface Identities {
 export function createIdentities(config: Config): Identities {
   const { allowInsecurePds, plcDirectoryUrl, handleResolverUrl } = config.oauth
   const fetch = createSafeFetch({ allowInsecure: allowInsecurePds })
+  // Addresses that the operator has chosen may be on http and in a private network.
+  const trustedFetch = createSafeFetch({ allowInsecure: true })
+  const directory = plcDirectoryUrl === null ? null : new URL(plcDirectoryUrl).origin
   const didResolver = new DidResolverCached(
     new DidResolverCommon({
-      fetch,
+      fetch: (input, init) => (originOf(input) === directory ? trustedFetch : fetch)(input, init),
       allowHttp: allowInsecurePds,
       ...(plcDirectoryUrl === null ? {} : { plcDirectoryUrl }),
     }),
   )
   const handleResolver: HandleResolver = new CachedHandleResolver(
-    handleResolverUrl === null ? new AtprotoHandleResolverNode() : createHandleService(handleResolverUrl, fetch),
+    handleResolverUrl === null ? new AtprotoHandleResolverNode() : createHandleService(handleResolverUrl, trustedFetch),
   )
   const resolver = new AtprotoIdentityResolver(didResolver, handleResolver)
 
@@ -76,6 +80,10 @@ export function createIdentities(config: Config): Identities {
       return { did, handle, pdsUrl: extractPdsUrl(didDoc).origin }
     },
   }
+}
+
+function originOf(input: Parameters<Fetch>[0]): string {
+  return new URL(input instanceof Request ? input.url : input).origin
 }
 
 /**

@@ -40,6 +40,12 @@ function urlContradictions(v: Partial<Values>, publicUrl: URL): string[] {
       'PUBLIC_URL: must be on a public domain name such as auth.example.com: authorization servers fetch the client metadata there',
     )
   }
+  // Servers fetch the client id with the protection against SSRF, which refuses ports, unless they are sandboxes.
+  if (publicUrl.port !== '' && v.ALLOW_INSECURE_PDS !== true) {
+    problems.push(
+      'PUBLIC_URL: must have no port: authorization servers read no client id there. Let a proxy listen on 443',
+    )
+  }
   if (frontend.protocol === 'http:') problems.push('FRONTEND_URL: must be https, as PUBLIC_URL is')
   if (!isSameSite(publicUrl, frontend)) {
     problems.push(

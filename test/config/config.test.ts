@@ -88,6 +88,16 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('refuses an https PUBLIC_URL with a port, which no authorization server takes as a client id', () => {
+    expect(problemsOf({ PUBLIC_URL: 'https://auth.example.com:8443' })).toEqual([
+      expect.stringMatching(/^PUBLIC_URL: must have no port/),
+    ])
+    expect(problemsOf({ PUBLIC_URL: 'https://auth.example.com:443' })).toEqual([])
+    expect(problemsOf({ PUBLIC_URL: 'http://127.0.0.1:8080' })).toEqual([])
+    // The PDS of a sandbox reads it all the same.
+    expect(problemsOf({ PUBLIC_URL: 'https://auth.example.com:8443', ALLOW_INSECURE_PDS: 'on' })).toEqual([])
+  })
+
   it('names every mistake at once', () => {
     const problems = problemsOf({
       PUBLIC_URL: 'http://auth.example.com/path',

@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { SECOND } from '../../platform/clock.ts'
 import { StoreUnavailable } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { StartError } from '../../platform/start-error.ts'
 import { logAvailability, UNWATCHED } from '../availability.ts'
 
 /** A command fails within seconds while the server is unreachable. The client reconnects by itself. */
@@ -25,17 +26,36 @@ type ConnectionOptions = {
   logger?: Pick<Logger, 'warn' | 'info'>
 }
 
+/** What a server says that will not take the user or the password: no time will change that. */
+const REFUSALS = ['WRONGPASS', 'NOAUTH', 'NOPERM']
+
 /**
  * Opens a connection and waits until it is ready. If the server is unreachable, returns anyway and keeps reconnecting.
+ * @throws StartError when the server refuses the user or the password
  */
 export async function connectRedis(url: string, { logger, ...options }: ConnectionOptions): Promise<Redis> {
   const client = new Redis(url, { ...OPTIONS, ...options })
   const availability = logger === undefined ? UNWATCHED : logAvailability('ephemeral store', logger)
   client.on('error', (error: Error) => availability.away(withoutCommand(error)))
   client.on('ready', () => availability.there())
-  await once(client, 'ready', { signal: AbortSignal.timeout(OPTIONS.connectTimeout) }).catch(() => undefined)
+  const refused = new Promise<never>((_resolve, reject) => {
+    client.on('error', (error: Error) => {
+      if (REFUSALS.includes(respCode(error) ?? '')) reject(new StartError(REFUSED, { cause: withoutCommand(error) }))
+    })
+  })
+  const ready = once(client, 'ready', { signal: AbortSignal.timeout(OPTIONS.connectTimeout) }).catch(() => undefined)
+  try {
+    await Promise.race([ready, refused])
+  } catch (error) {
+    client.disconnect()
+    throw error
+  } finally {
+    refused.catch(() => undefined)
+  }
   return client
 }
+
+const REFUSED = 'Redis refuses the user or the password in REDIS_URL. Check both, and that they may use every command.'
 
 /**
  * Runs a Redis operation and translates its failure, whatever it is, to SERVICE_UNAVAILABLE. An absent key is no

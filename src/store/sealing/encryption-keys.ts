@@ -3,6 +3,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type EncryptionKey, encryptionKeys } from '../../config/fields.ts'
 import { hasErrorCode } from '../../platform/errors.ts'
+import { StartError } from '../../platform/start-error.ts'
 
 /**
  * Reads the keys in `dataDir`, and generates them at the first start. For the embedded database only, whose data is in
@@ -12,7 +13,7 @@ export async function loadEncryptionKeys(dataDir: string): Promise<readonly Encr
   const file = join(dataDir, 'encryption-keys')
   const text = (await readIfExists(file)) ?? (await generateOnce(file, dataDir))
   const parsed = encryptionKeys.safeParse(text.trim())
-  if (!parsed.success) throw new Error(`${file} is damaged: ${parsed.error.issues[0]?.message}`)
+  if (!parsed.success) throw new StartError(`${file} is damaged: ${parsed.error.issues[0]?.message}`)
   return parsed.data
 }
 

@@ -1,5 +1,5 @@
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { type Migration, migrationList, NO_FILTERS, readMigrations } from './migrations.ts'
+import { isExpanding, type Migration, migrationList, NO_FILTERS, readMigrations } from './migrations.ts'
 import { withSchemaEngine } from './schema-engine.ts'
 
 /** A database that cannot be migrated to the schema of this release. */
@@ -10,6 +10,7 @@ export class MigrationError extends Error {
 /**
  * Applies the missing migrations with Prisma's own engine, so that `_prisma_migrations` contains what `prisma migrate
  * deploy` would have written. The caller must make sure that no other process migrates at the same time.
+ * A newer release may have run before: where it has only expanded the schema, this one starts on it.
  * @returns the names of the migrations that were applied
  * @throws MigrationError when the database has failed, altered or unknown migrations
  */
@@ -34,21 +35,28 @@ export async function applyMigrations(
 
 type Applied = { name: string; checksum: string; finished: boolean }
 
-/** @throws MigrationError when the history of the database is not a part of ours */
+/**
+ * @returns whether nothing is left to apply
+ * @throws MigrationError when the history of the database is not a part of ours, but for migrations that only expand
+ */
 function isUpToDate(wanted: readonly Migration[], applied: readonly Applied[]): boolean {
   const byName = new Map(wanted.map((migration) => [migration.name, migration]))
   for (const { name, checksum, finished } of applied) {
     const migration = byName.get(name)
     if (!finished)
       throw new MigrationError(`The migration ${name} failed halfway. Resolve it with prisma migrate resolve.`)
+    if (migration === undefined && isExpanding(name)) continue
     if (migration === undefined) {
-      throw new MigrationError(`The database has the migration ${name}, unknown here. It belongs to a newer release.`)
+      throw new MigrationError(
+        `The database has the migration ${name} of a newer release, with which this one cannot work. Start the newer one.`,
+      )
     }
     if (migration.checksum !== checksum) {
       throw new MigrationError(`The migration ${name} was altered after it was applied. Restore its original text.`)
     }
   }
-  return applied.length === wanted.length
+  const names = new Set(applied.map(({ name }) => name))
+  return wanted.every(({ name }) => names.has(name))
 }
 
 async function appliedMigrations(adapter: SqlMigrationAwareDriverAdapterFactory): Promise<Applied[]> {

@@ -8,6 +8,14 @@ const FOLDER = fileURLToPath(new URL('../../../prisma/migrations', import.meta.u
 /** A migration of prisma/migrations. The checksum is the one that Prisma records: SHA-256 of the script, in hex. */
 export type Migration = { name: string; script: string; checksum: string }
 
+/**
+ * Whether a migration only adds what an older release does not look at: its name says so, because the older release has
+ * no more than the name. A test holds those of ours to it.
+ */
+export function isExpanding(name: string): boolean {
+  return /^\d+_expand_/.test(name)
+}
+
 /** Reads the migrations, in the order in which they are applied. */
 export async function readMigrations(folder = FOLDER): Promise<Migration[]> {
   const entries = await readdir(folder, { withFileTypes: true })

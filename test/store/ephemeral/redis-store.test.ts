@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
 import { describe, expect, inject, it, onTestFinished, type TestContext } from 'vitest'
+import { StartError } from '../../../src/platform/start-error.ts'
 import type { EphemeralStore } from '../../../src/store/ephemeral/ephemeral-store.ts'
 import { createRedisStore } from '../../../src/store/ephemeral/redis-store.ts'
 import { openRedisKeys } from '../../support/redis-keys.ts'
@@ -67,10 +69,12 @@ describe.skipIf(!inject('services').redis)('the Redis store', () => {
     const url = new URL(REDIS_URL)
     url.username = 'nobody'
     url.password = 'the-password'
-    const { store, lines } = await open(onTestFinished, url.href)
-    await expect(store.ping()).rejects.toMatchObject(unavailable)
-    expect(lines.join()).toContain('WRONGPASS')
-    expect(lines.join()).not.toContain('the-password')
+    const lines: string[] = []
+    const logger = pino({}, { write: (line: string) => void lines.push(line) })
+    const refused = await createRedisStore({ url: url.href, logger }).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(StartError)
+    expect(refused).toMatchObject({ cause: { message: expect.stringContaining('WRONGPASS') } })
+    expect([...lines, inspect(refused)].join()).not.toContain('the-password')
   })
 })
 

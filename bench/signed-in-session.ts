@@ -18,7 +18,13 @@ export async function writeSignedInSession(
   { sealed = 'never opened here' }: Options = {},
 ): Promise<string> {
   const [now, inTwoWeeks] = [new Date(), new Date(Date.now() + 14 * DAY)]
-  const [id, did] = [newId(), 'did:plc:aaaaaaaaaaaaaaaaaaaaaaaa']
+  const [id, did] = [
+    newId(),
+    `did:plc:${newId()
+      .toLowerCase()
+      .replaceAll(/[^a-z2-7]/g, 'a')
+      .slice(0, 24)}`,
+  ]
   const { text, secretHash } = mintClientToken(id)
   const endsAt = new Date(now.getTime() + TOKEN_LIFETIME)
   const token = { id, secretHash, kind: 'BROWSER', sessionId: id, mintedAt: now, confirmedAt: now, endsAt } as const

@@ -27,7 +27,16 @@ export type Context = {
 }
 
 /** What the HTTP layer passes with each request. */
-export type ServerContext = { clientRequest: ClientRequest; cookies: ClientCookies; whenGone: WhenGone }
+export type ServerContext = {
+  clientRequest: ClientRequest
+  cookies: ClientCookies
+  whenGone: WhenGone
+  /** Takes over the results of a subscription. The response has the head of the answer only. */
+  sendEvents<R>(results: AsyncIterable<R>, text: StreamText<R>): void
+}
+
+/** What is written of each result of a stream, and of an error by which it ends. */
+type StreamText<R> = { dataOf(result: R): string; failureOf(error: unknown): string }
 
 /** Registers what is called when the answer has ended or its client has gone; at once, if that is so already. */
 export type WhenGone = (listener: () => void) => void
@@ -74,6 +83,14 @@ export function createContext(gateway: Gateway, { clientRequest, cookies, whenGo
       afterUse = { currentSessionId }
     },
   }
+}
+
+/**
+ * Empties the context of a subscription, whose results need nothing of it. A stream lasts an hour, and would keep the
+ * request all the while, with what was looked up to answer it.
+ */
+export function forgetRequest(context: ServerContext): void {
+  Object.assign(context, Object.fromEntries(Object.keys(context).map((key) => [key, undefined])))
 }
 
 /**

@@ -68,34 +68,25 @@ function maskedError(thrown: unknown, location: GraphQLErrorOptions): PublicErro
  * Logs what the client is not told: the detail and the cause of gateway errors, and unexpected errors whole. Gives an
  * unexpected error the request id by which the log has it.
  */
-export function errorLogPlugin(logger: Logger): Plugin<ServerContext, ServerContext> {
-  function log(error: unknown, { clientRequest }: ServerContext): void {
-    if (!(error instanceof PublicError)) return
-    const { thrown, path, extensions } = error
-    const request = { reqId: clientRequest.id, path }
-    if (thrown instanceof GatewayError) {
-      logGatewayError(logger, thrown, request)
-    } else {
-      extensions.requestId = clientRequest.id
-      logger.error({ err: thrown, ...request }, 'unexpected error')
-    }
+export function logError(logger: Logger, error: Error, requestId: string): void {
+  if (!(error instanceof PublicError)) return
+  const { thrown, path, extensions } = error
+  const request = { reqId: requestId, path }
+  if (thrown instanceof GatewayError) {
+    logGatewayError(logger, thrown, request)
+  } else {
+    extensions.requestId = requestId
+    logger.error({ err: thrown, ...request }, 'unexpected error')
   }
+}
 
+/** Logs the errors of results. */
+export function errorLogPlugin(logger: Logger): Plugin<ServerContext, ServerContext> {
   return {
     onExecutionResult({ result, context }) {
       if (result === undefined || Symbol.asyncIterator in result || !('errors' in result)) return
-      for (const error of result.errors ?? []) log(error, context)
+      for (const error of result.errors ?? []) logError(logger, error, context.clientRequest.id)
     },
-
-    // A stream that fails after it started rejects instead of yielding a result.
-    onSubscribe: ({ args }) => ({
-      onSubscribeError({ error, setError }) {
-        if (error instanceof Error && error.name === 'AbortError') return
-        const translated = publicError(error)
-        log(translated, args.contextValue)
-        setError(translated)
-      },
-    }),
   }
 }
 

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Gateway } from '../gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
+import { eventStreamsPlugin } from './event-streams.ts'
 import { CACHED_DOCUMENTS } from './limits/numbers.ts'
 import { limitsPlugin } from './limits/plugin.ts'
 import { namedAccountPlugin } from './named-account.ts'
@@ -21,6 +22,7 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
     plugins: [
       limitsPlugin({ describesSchema: gateway.config.graphiql }),
       namedAccountPlugin(),
+      eventStreamsPlugin(gateway.runtime.logger),
       errorLogPlugin(gateway.runtime.logger),
     ],
     // Yoga's own keeps a thousand of each, which a stranger can fill with documents as large as allowed.

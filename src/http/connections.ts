@@ -13,6 +13,8 @@ export type ConnectionLimits = {
   betweenRequests: number
   /** In which nothing is sent and nothing received, while a request is answered. */
   silence: number
+  /** How often an event stream has a comment, by which it is not silent. */
+  comments: number
   /** How often connections are checked for the first two. */
   checks: number
   connections: number
@@ -28,12 +30,13 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   // Longer than nginx and the load balancers of clouds keep theirs, 60 seconds: they would send a request into a
   // connection that closes.
   betweenRequests: 65 * SECOND,
-  // A start of a flow can ask four servers of strangers one after another, each for 10 seconds. Event streams send a
-  // comment every 12 seconds, so this ends only those that nobody reads.
+  // A start of a flow can ask four servers of strangers one after another, each for 10 seconds. Of event streams this
+  // ends only those that nobody reads.
   silence: 2 * MINUTE,
+  comments: 12 * SECOND,
   checks: 5 * SECOND,
-  // At about 20 KB each. A thousand of them can be event streams; a proxy needs a few hundred more.
-  connections: 5000,
+  // At about 20 KB each. Half of them can be event streams; what comes between needs far fewer.
+  connections: 10_000,
 }
 
 /** The limits as options of the server. */

@@ -36,12 +36,12 @@ export function drainConnections(server: Server, { leaving }: Pick<Runtime, 'lea
 
   server.on('connection', (socket) => {
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.on('close', () => sockets.delete(socket))
   })
   // Before the server's own listener, which may answer at once.
   server.prependListener('request', (request, response) => {
     underWay.set(response, request)
-    response.once('close', () => underWay.delete(response))
+    response.on('close', () => underWay.delete(response))
     if (leaving.aborted) endConnectionAfter(response)
   })
   leaving.addEventListener('abort', () => [...underWay.keys()].forEach(endConnectionAfter), { once: true })

@@ -9,6 +9,7 @@ import { callbackHandler } from './callback.ts'
 import { boundConnections, type ConnectionLimits, connectionOptions } from './connections.ts'
 import { createCookies } from './cookies.ts'
 import { refuseWhenClosing } from './draining.ts'
+import { createEventStreams } from './event-stream.ts'
 import { graphiqlRoute } from './graphiql.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
 import { refuseSecondHost } from './host.ts'
@@ -92,7 +93,8 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
   server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
-  const api = graphqlHandler(graphql, cookies)
+  const streams = createEventStreams({ commentsEvery: connectionLimits.comments })
+  const api = graphqlHandler(graphql, cookies, streams)
   const graphiql = graphiqlRoute(config.graphiql, api)
   server.get('/graphql', graphiql.options, graphiql.handler)
   server.post('/graphql', { onRequest: requireAllowedOrigin }, api)

@@ -3,8 +3,8 @@ import { GatewayError } from './errors.ts'
 /** How many event streams one token may have open in a process. Each open tab has one. */
 const PER_TOKEN = 20
 
-/** How many there may be in a process: each holds a connection, and a subscription in the ephemeral store. */
-const IN_ALL = 1000
+/** How many there may be in a process: each holds a connection, and some 20 KB. */
+const IN_ALL = 5000
 
 /** In seconds. */
 const RETRY_AFTER = 30

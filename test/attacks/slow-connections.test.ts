@@ -131,7 +131,7 @@ describeGateway('a connection that only holds a place', () => {
   })
 
   it('is not an event stream: it outlives all these times, because comments keep it alive', async () => {
-    await start({ headers: SHORT, request: SHORT, betweenRequests: SHORT, silence: 2 * SHORT })
+    await start({ headers: SHORT, request: SHORT, betweenRequests: SHORT, silence: 2 * SHORT, comments: 300 })
     const { token } = await aSession({ db: stores.database.prisma }, { kind: 'SDK' })
     const gone = new AbortController()
     const response = await fetch(`${atgate.url}/graphql`, {
@@ -140,7 +140,6 @@ describeGateway('a connection that only holds a place', () => {
       body: JSON.stringify({ query: 'subscription { sessionChanged { kind } }' }),
       signal: gone.signal,
     })
-    // One comes every 300 ms, as Yoga does it in tests.
     let comments = 0
     for await (const comment of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       expect(comment).toBe(':\n\n')

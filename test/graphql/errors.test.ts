@@ -6,26 +6,18 @@ import { errorLogPlugin, publicError } from '../../src/graphql/errors.ts'
 import { GatewayError } from '../../src/platform/errors.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 
-/** A schema whose only query, and whose only subscription after one event, throws. */
+/** A schema whose only query throws. */
 function schemaThrowing(error: unknown): GraphQLSchema {
   const fail = () => {
     throw error
   }
-  async function* events() {
-    yield { field: 'first' }
-    fail()
-  }
   return new GraphQLSchema({
     query: new GraphQLObjectType({ name: 'Query', fields: { field: { type: GraphQLString, resolve: fail } } }),
-    subscription: new GraphQLObjectType({
-      name: 'Subscription',
-      fields: { field: { type: GraphQLString, subscribe: events } },
-    }),
   })
 }
 
 /** Sends a document to a server that throws `error`, and returns the response and the log. */
-async function send(query: string, error: unknown, accept = 'application/json') {
+async function send(query: string, error: unknown) {
   const log: string[] = []
   const logger = createLogger({ level: 'info', destination: { write: (line) => void log.push(line) } })
   const server = createYoga<ServerContext>({
@@ -35,7 +27,7 @@ async function send(query: string, error: unknown, accept = 'application/json') 
     logging: false,
   })
   const context = { clientRequest: { id: 'request-1' } } as ServerContext
-  const headers = { 'content-type': 'application/json', accept }
+  const headers = { 'content-type': 'application/json' }
   const request = new Request('http://gateway/graphql', { method: 'POST', headers, body: JSON.stringify({ query }) })
   const response = await server.fetch(request, context)
   return { status: response.status, body: await response.text(), log: log.map((line) => JSON.parse(line)) }
@@ -79,15 +71,4 @@ it('logs an unexpected error whole, and gives the client the request id alone', 
   })
   expect(body).not.toContain('a bug')
   expect(log).toMatchObject([{ level: 50, err: { message: 'a bug' }, reqId: 'request-1' }])
-})
-
-it.each([
-  { thrown: outage, shown: 'SERVICE_UNAVAILABLE', level: 40, cause: 'connection refused' },
-  { thrown: new Error('a bug'), shown: 'request-1', level: 50, cause: 'a bug' },
-])('logs $cause in a stream that fails after it started', async ({ thrown, shown, level, cause }) => {
-  const { body, log } = await send('subscription { field }', thrown, 'text/event-stream')
-  expect(body).toContain('first')
-  expect(body).toContain(shown)
-  expect(body).not.toContain(cause)
-  expect(log).toMatchObject([{ level, err: { message: cause }, reqId: 'request-1' }])
 })

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Environment } from '../../src/config/config.ts'
+import { aSession } from '../support/builders.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { getRequest, openConnection, type RawConnection } from '../support/raw-connection.ts'
 import { openStores, type Stores } from '../support/stores.ts'
@@ -161,6 +162,26 @@ describe('a gateway that ends', () => {
     revocations.revokeSoon('a grant')
     await asked.promise
     await atgate.stop()
+  })
+
+  it('tells event streams what happened before it ends them, and does not wait for those that nobody reads', async () => {
+    await start()
+    const { token } = await aSession({ db: stores.database.prisma }, { kind: 'SDK' })
+    const streams = await Promise.all([1, 2].map(open))
+    const body = JSON.stringify({ query: 'subscription { sessionChanged { kind } }' })
+    for (const stream of streams) {
+      stream.send(
+        `POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n` +
+          `authorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      )
+      await stream.receives(':\n\n')
+    }
+    const [read, unread] = streams
+    unread?.pause()
+    const { groupId } = await stores.database.prisma.session.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })
+    await stores.ephemeral.publish(`session-group:${groupId}`, 'ACCOUNT_ADDED')
+    await atgate.stop()
+    expect(await read?.isClosed()).toMatch(/"kind":"ACCOUNT_ADDED".*event: complete/s)
   })
 
   it('says first that it is not ready, and answers as before, over connections that end', async () => {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => atgate.close())
 
 async function post(query: string, accept: string): Promise<Response> {
-  const { token } = await aSession({ db: atgate.stores.database.prisma })
+  const { token } = await aSession({ db: atgate.stores.database.prisma }, { kind: 'SDK' })
   return fetch(`${atgate.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept, authorization: `Bearer ${token}` },

@@ -9,6 +9,8 @@ export type RawConnection = {
   /** Waits until the other side has closed the connection, or reset it, and returns all that was received. */
   isClosed(): Promise<string>
   hasClosed(): boolean
+  /** Reads nothing more. */
+  pause(): void
   destroy(): void
 }
 
@@ -36,6 +38,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
       return received
     },
     hasClosed: () => socket.closed,
+    pause: () => void socket.pause(),
     destroy: () => void socket.destroy(),
   }
 }

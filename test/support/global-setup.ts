@@ -81,7 +81,7 @@ function tellWhatIsMissing({ postgres, redis }: Services, chromium: string | nul
 async function dumpImage(folder: string): Promise<string> {
   const { readMigrations } = await import('../../src/store/sql/migrations.ts')
   const { version } = JSON.parse(await readFile('node_modules/@electric-sql/pglite/package.json', 'utf8'))
-  const madeOf = [version, ...(await readMigrations()).map(({ checksum }) => checksum)]
+  const madeOf = [version, ...(await readMigrations()).map(({ name, checksum }) => `${name} ${checksum}`)]
   const kept = join('node_modules/.cache/atgate', `pglite-${hash('sha256', madeOf.join(), 'hex')}.tar`)
   if (existsSync(kept)) return resolve(kept)
   const file = join(folder, 'pglite.tar')

@@ -51,6 +51,7 @@ export async function writeSignedInSession(
           sealed,
           expiresAt: inTwoWeeks,
           updatedAt: now,
+          refreshAfter: new Date(now.getTime() + 14 * DAY),
         },
       },
     },

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { createOAuthClients } from './atproto/client.ts'
+import type { GrantChange } from './atproto/grants/grant-change.ts'
 import { createGrants } from './atproto/grants/grants.ts'
 import { requireReadableGrants } from './atproto/grants/readable.ts'
 import { createRevocationQueue } from './atproto/grants/revocation-queue.ts'
@@ -21,6 +22,7 @@ import { createProvenTokens } from './platform/proven-tokens.ts'
 import { createSharedSources } from './platform/shared-sources.ts'
 import { shutdownTimes } from './platform/shutdown.ts'
 import { createStreamSlots } from './platform/stream-slots.ts'
+import { tellOfGrant } from './sessions/tell-of-grant.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
 import { createRedisStore } from './store/ephemeral/redis-store.ts'
@@ -56,7 +58,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const keys = config.encryptionKeys ?? (await loadEncryptionKeys(config.dataDir))
   const database = options.database ?? (await openDatabase({ ...config.database, logger }))
   const ephemeral = options.ephemeral ?? (await openEphemeralStore(config, clock, logger))
-
   const stores = { db: database.prisma, ephemeral, sealer: createSealer(keys) }
   await requireReadableGrants(stores, logger)
   const [leaving, closing] = [new AbortController(), new AbortController()]
@@ -68,7 +69,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     leaving: leaving.signal,
     closing: closing.signal,
   })
-  const atproto = await createAtproto(config, stores, runtime)
+  // Copies of refreshed grants fill space for a day. Without Redis it is not the space that sign-ins need.
+  const isShared = options.ephemeral !== undefined || config.redisUrl !== null
+  const copies = isShared ? ephemeral : createInProcessStore({ clock })
+  const atproto = await createAtproto(config, { ...stores, copies }, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
   const { connectionLimits = CONNECTION_LIMITS } = options
   const server = await createServer(gateway, { graphql: createGraphqlServer(gateway), connectionLimits })
@@ -89,7 +93,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (cutOff > 0) logger.warn({ requests: cutOff }, 'requests cut off: they took too long')
       await serverClosed
       await stopHousekeeping()
-      await Promise.race([atproto.revocations.close(), setTimeout(times.revocations, undefined, { ref: false })])
+      await Promise.all([
+        Promise.race([atproto.revocations.close(), setTimeout(times.grants, undefined, { ref: false })]),
+        atproto.grants.close(times.grants),
+      ])
       if (options.ephemeral === undefined) await ephemeral.close()
       if (options.database === undefined) await database.close()
     },
@@ -112,12 +119,14 @@ function createRuntime(
 
 async function createAtproto(
   config: Config,
-  { db, ephemeral, sealer }: Stores,
-  { clock, logger }: Runtime,
+  { copies, ...stores }: Stores & { copies: EphemeralStore },
+  runtime: Runtime,
 ): Promise<Atproto> {
+  const { clock, logger } = runtime
   const identities = createIdentities(config)
   const clients = await createOAuthClients(config, identities.resolver)
-  const grants = createGrants({ db, sealer, locks: ephemeral, clients, clock })
+  const onChange = (change: GrantChange) => tellOfGrant({ stores, runtime }, change)
+  const grants = createGrants({ ...stores, ephemeral: copies, clients, clock, logger, onChange })
   const revocations = createRevocationQueue({ grants, logger })
   return { clients, identities, profiles: createProfiles(config, logger), grants, revocations }
 }

@@ -1,14 +1,9 @@
-import {
-  FetchError,
-  type NodeSavedState,
-  OAuthCallbackError,
-  OAuthResolverError,
-  OAuthResponseError,
-} from '@atproto/oauth-client-node'
+import { type NodeSavedState, OAuthCallbackError, OAuthResponseError } from '@atproto/oauth-client-node'
 import { z } from 'zod'
 import { GatewayError } from '../platform/errors.ts'
 import type { OAuthClients } from './client.ts'
 import { authMethodSchema, dpopJwkSchema, type Grant } from './grants/grant.ts'
+import { isUnreachable } from './upstream-errors.ts'
 
 /**
  * A pushed authorization request: the `state` that its response will carry, and what is needed to redeem it. Secret.
@@ -167,12 +162,4 @@ function refusalCodeOf(error: OAuthCallbackError, params: URLSearchParams): Refu
 
 function isUpstreamError(error: unknown): boolean {
   return error instanceof OAuthResponseError || error instanceof UnusableAuthorizationEndpoint || isUnreachable(error)
-}
-
-/** Network failures, servers that answer 5xx, and servers whose metadata cannot be fetched. */
-function isUnreachable(error: unknown): boolean {
-  if (error instanceof OAuthResponseError) return error.status >= 500
-  if (error instanceof OAuthResolverError || error instanceof FetchError) return true
-  // fetch throws a TypeError with a cause for a network failure; a programming mistake has no cause.
-  return error instanceof TypeError && error.cause !== undefined
 }

@@ -1,5 +1,6 @@
 import {
   buildAtprotoLoopbackClientMetadata,
+  type Fetch,
   JoseKey,
   Keyset,
   NodeOAuthClient,
@@ -8,7 +9,6 @@ import {
   type OAuthAuthorizationServerMetadata,
   type OAuthClientMetadataInput,
   type OAuthProtectedResourceMetadata,
-  type RuntimeLock,
 } from '@atproto/oauth-client-node'
 import { LRUCache } from 'lru-cache'
 import type { Config } from '../config/config.ts'
@@ -38,14 +38,13 @@ export interface OAuthClients {
   pushHost(issuer: string): string
   /** A client with the given stores, and empty ones where none is given. Caches are shared by all clients. */
   withStores(stores: Partial<ClientStores>): NodeOAuthClient
+  /** A client that runs `beforePost` before each POST request, and sends none when that rejects. */
+  beforeEachPost(beforePost: () => Promise<void>): NodeOAuthClient
 }
 
 export type ClientStores = {
   stateStore: NodeSavedStateStore
   sessionStore: NodeSavedSessionStore
-  requestLock: RuntimeLock
-  /** Called when the library drops a session, with its reason. */
-  onSessionDeleted: (did: string, cause: unknown) => Promise<void>
 }
 
 /**
@@ -57,15 +56,18 @@ export async function createOAuthClients(config: Config, identityResolver: Ident
   const keyset = keys.length === 0 ? undefined : new Keyset(keys)
   const clientMetadata = clientMetadataOf(config)
   const metadata = cache<OAuthAuthorizationServerMetadata>()
+  const fetch = createSafeFetch({ allowInsecure: config.oauth.allowInsecurePds })
   const shared = {
     clientMetadata,
     ...(keyset === undefined ? {} : { keyset }),
     identityResolver,
-    fetch: createSafeFetch({ allowInsecure: config.oauth.allowInsecurePds }),
+    fetch,
     allowHttp: config.oauth.allowInsecurePds,
     authorizationServerMetadataCache: metadata,
     protectedResourceMetadataCache: cache<OAuthProtectedResourceMetadata | null>(),
     dpopNonceCache: cache<string>(),
+    // Nothing is done with the library's locks: grants are refreshed in grants/, by leases.
+    requestLock: <T>(_name: string, work: () => T) => work(),
   }
   return {
     clientMetadata,
@@ -78,6 +80,8 @@ export async function createOAuthClients(config: Config, identityResolver: Ident
       return new URL(endpoint ?? issuer).host
     },
     withStores: (stores) => new NodeOAuthClient({ ...shared, ...emptyStores, ...stores }),
+    beforeEachPost: (beforePost) =>
+      new NodeOAuthClient({ ...shared, ...emptyStores, fetch: withBeforePost(fetch, beforePost) }),
   }
 }
 
@@ -112,8 +116,14 @@ function clientMetadataOf(config: Config): OAuthClientMetadataInput {
 const emptyStores: ClientStores = {
   stateStore: { get: () => undefined, set: () => undefined, del: () => undefined },
   sessionStore: { get: () => undefined, set: () => undefined, del: () => undefined },
-  requestLock: (_name, work) => work(),
-  onSessionDeleted: async () => undefined,
+}
+
+function withBeforePost(fetch: Fetch, beforePost: () => Promise<void>): Fetch {
+  return async (input, init) => {
+    const method = init?.method ?? (input instanceof Request ? input.method : 'GET')
+    if (method === 'POST') await beforePost()
+    return fetch(input, init)
+  }
 }
 
 /** Bounded and short-lived, shared by every client object. That a server has no metadata (null) is cached too. */

@@ -6,14 +6,17 @@ export type ShutdownTimes = {
   leaving: number
   /** Requests under way are finished. */
   requests: number
-  /** Grants whose revocation is under way. The next process finds those that are left. */
-  revocations: number
-  /** After this, the process exits whatever it waits for: less than a quarter is left for closing the stores. */
+  /**
+   * Grants that are being refreshed or revoked, and refreshed ones that are not stored yet. The next process finds those
+   * that are to be revoked.
+   */
+  grants: number
+  /** After this, the process exits whatever it waits for: what the steps leave is for closing the stores. */
   all: number
 }
 
 /** Shares out the seconds in which the process must have ended. */
 export function shutdownTimes(seconds: number): ShutdownTimes {
   const all = seconds * SECOND
-  return { leaving: 0.3 * all, requests: 0.4 * all, revocations: 0.1 * all, all }
+  return { leaving: 0.3 * all, requests: 0.4 * all, grants: 0.15 * all, all }
 }

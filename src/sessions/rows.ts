@@ -1,5 +1,5 @@
 import { newId } from '../platform/random.ts'
-import { type ClientToken, Prisma, type Session } from '../store/sql/generated/client.ts'
+import { type ClientToken, Prisma, type PrismaClient, type Session } from '../store/sql/generated/client.ts'
 import type { SessionChange } from './changes.ts'
 import { REPLACED_LIFETIME, TOKEN_LIFETIME, unusedTokenEnd } from './lifetime.ts'
 import { mintClientToken, mintDeveloperToken } from './token.ts'
@@ -182,23 +182,29 @@ export class SessionRows {
     const ids = ended.flatMap(({ groupId }) => groupId ?? [])
     await this.tx.sessionGroup.deleteMany({ where: { id: { in: ids }, sessions: { none: {} } } })
   }
+}
 
-  /**
-   * Records that a session was used, and slides it, unless another request has just done so: one conditional UPDATE,
-   * which takes no lock of a group.
-   * @param options `until`: to where it slides, never past its grant; null for a developer token, which has a fixed end
-   */
-  async touch(id: string, { until, unusedSince, now }: { until: Date | null; unusedSince: Date; now: Date }) {
-    const touched = await this.tx.$executeRaw`
-      UPDATE "Session"
-         SET "lastUsedAt" = ${now}::timestamptz,
-             "expiresAt" = CASE WHEN ${until}::timestamptz IS NULL THEN "Session"."expiresAt"
-                                ELSE LEAST(${until}::timestamptz, "Grant"."expiresAt") END
-        FROM "Grant"
-       WHERE "Grant"."id" = "Session"."grantId" AND "Session"."id" = ${id}
-         AND ("Session"."lastUsedAt" IS NULL OR "Session"."lastUsedAt" <= ${unusedSince}::timestamptz)
-         AND "Session"."expiresAt" > ${now}::timestamptz`
-    if (touched > 0) this.changedIds.add(id)
-    return touched > 0
-  }
+/**
+ * Records that a session was used, and slides it, unless another request has just done so. One statement outside any
+ * transaction, which takes no lock of a group and waits for none: whoever holds the row is touching or ending it.
+ * @param options `until`: to where it slides, never past its grant; null for a developer token, which has a fixed end
+ * @returns whether this call has touched it
+ */
+export async function touchSession(
+  db: Pick<PrismaClient, '$executeRaw'>,
+  id: string,
+  { until, unusedSince, now }: { until: Date | null; unusedSince: Date; now: Date },
+): Promise<boolean> {
+  const touched = await db.$executeRaw`
+    UPDATE "Session"
+       SET "lastUsedAt" = ${now}::timestamptz,
+           "expiresAt" = CASE WHEN ${until}::timestamptz IS NULL THEN "Session"."expiresAt"
+                              ELSE LEAST(${until}::timestamptz, "Grant"."expiresAt") END
+      FROM "Grant"
+     WHERE "Grant"."id" = "Session"."grantId"
+       AND "Session"."id" = (SELECT "id" FROM "Session"
+                              WHERE "id" = ${id} AND "expiresAt" > ${now}::timestamptz
+                                AND ("lastUsedAt" IS NULL OR "lastUsedAt" <= ${unusedSince}::timestamptz)
+                                FOR UPDATE SKIP LOCKED)`
+  return touched > 0
 }

@@ -3,9 +3,11 @@ import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/
 import { type ConfidentialGateway, startConfidentialGateway } from '../support/confidential-gateway.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback } from '../support/sign-in.ts'
+import { ageGrant } from '../support/stored-grants.ts'
 import { describeGateway } from '../support/suite.ts'
 
-const DAY = 24 * 60 * 60 * 1000
+const HOUR = 60 * 60 * 1000
+const DAY = 24 * HOUR
 
 describeGateway('a confidential client', () => {
   let atgate: ConfidentialGateway
@@ -57,7 +59,8 @@ describeGateway('a confidential client', () => {
     expect(row.grant.expiresAt.getTime() - Date.now()).toBeGreaterThan(179 * DAY)
     const grant = await atgate.gateway.atproto.grants.use(row.grantId)
     expect(grant.server.authMethod).toEqual({ method: 'private_key_jwt', kid: 'new' })
-    await grant.getTokenInfo(true)
-    expect((await grant.fetchHandler('/xrpc/com.atproto.server.getSession')).status).toBe(200)
+    await ageGrant(atgate.gateway.stores.db, row.grantId, 2 * HOUR)
+    const refreshed = await atgate.gateway.atproto.grants.use(row.grantId)
+    expect((await refreshed.fetchHandler('/xrpc/com.atproto.server.getSession')).status).toBe(200)
   })
 })

@@ -29,10 +29,12 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant } from '../support/grants.ts'
 import { createHttpBrowser, type GraphqlAnswer, type HttpBrowser } from '../support/http-browser.ts'
 import { signIn } from '../support/sign-in.ts'
+import { ageGrant } from '../support/stored-grants.ts'
 import { describeGateway } from '../support/suite.ts'
 import { countRows, eventually } from '../support/tables.ts'
 
-const DAY = 24 * 60 * 60 * 1000
+const HOUR = 60 * 60 * 1000
+const DAY = 24 * HOUR
 
 describeGateway('developer tokens', () => {
   let atgate: TestGateway
@@ -183,7 +185,10 @@ describeGateway('developer tokens', () => {
     const tokenGrant = await grantIdOf(idOf(token))
     const browserGrant = await grantIdOf((await currentUserOf(browser))?.session.id ?? '')
     expect(tokenGrant).not.toBe(browserGrant)
-    const refresh = async (id: string) => (await grants.use(id)).getTokenInfo(true)
+    const refresh = async (id: string) => {
+      await ageGrant(db, id, 2 * HOUR)
+      await grants.use(id)
+    }
     await refresh(browserGrant)
     await refresh(tokenGrant)
     await refresh(browserGrant)

@@ -135,8 +135,9 @@ describeGateway('housekeeping', () => {
     await replaceTokenSet(atgate.gateway, grantId, { iss })
     await becomesNothing()
 
-    const orphan = { id: newId(), did: 'did:plc:x', issuer: 'x', scope: 'atproto', sealed: 'x', updatedAt: new Date(0) }
-    await atgate.gateway.stores.db.grant.create({ data: { ...orphan, expiresAt: new Date(0) } })
+    const orphan = { id: newId(), did: 'did:plc:x', issuer: 'x', scope: 'atproto', sealed: 'x' }
+    const past = { updatedAt: new Date(0), refreshAfter: new Date(0), expiresAt: new Date(0) }
+    await atgate.gateway.stores.db.grant.create({ data: { ...orphan, ...past } })
     await sweep(atgate.gateway)
     expect(await remaining()).toEqual(NOTHING)
   })

@@ -13,6 +13,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback, signIn } from '../support/sign-in.ts'
+import { ageGrant } from '../support/stored-grants.ts'
 import { describeGateway } from '../support/suite.ts'
 import { countRows, eventually } from '../support/tables.ts'
 
@@ -48,11 +49,12 @@ describeGateway('an identity that changes', () => {
 
   /** Uses the session after an hour without use, and waits until the gateway has looked at its grant. */
   async function useAfterAnHour(lost: boolean): Promise<void> {
-    await atgate.stores.advance(HOUR + 1000)
-    const before = await atgate.gateway.stores.db.grant.findMany()
+    const { db } = atgate.gateway.stores
+    for (const { id } of await db.grant.findMany()) await ageGrant(db, id, HOUR)
+    const before = await db.grant.findMany()
     await currentUserOf(browser)
     await eventually(async () => {
-      const after = await atgate.gateway.stores.db.grant.findMany()
+      const after = await db.grant.findMany()
       return after.some((row) => before.every((each) => each.updatedAt < row.updatedAt))
     }, 'the grant was looked at')
     if (lost) await eventually(async () => (await needsReauthentication()) === true, 'the session says so')
@@ -114,12 +116,21 @@ describeGateway('an identity that changes', () => {
 
   // The last: it stops the network.
   it('a server that goes away between the consent and the callback: upstream_unavailable, and nothing has changed', async () => {
+    await signIn(browser, 'carol.test')
     const callback = await authorize(browser, 'carol.test')
-    const before = await countRows(atgate.gateway.stores.db)
+    const { db } = atgate.gateway.stores
+    const before = await countRows(db)
     await network.close()
     const outcome = (await followCallback(browser, callback)).searchParams
     expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'upstream_unavailable', auth_error_flow: 'login' })
-    expect(await countRows(atgate.gateway.stores.db)).toEqual(before)
+    expect(await countRows(db)).toEqual(before)
+
+    // Nor is a grant lost that cannot be refreshed now.
+    const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
+    const { grantId } = await db.session.findUniqueOrThrow({ where: { id } })
+    await ageGrant(db, grantId, HOUR)
+    await expect(atgate.gateway.atproto.grants.use(grantId)).rejects.toMatchObject({ code: 'PDS_UNAVAILABLE' })
+    expect(await needsReauthentication()).toBe(false)
   })
 })
 

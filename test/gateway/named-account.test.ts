@@ -162,7 +162,15 @@ describeGateway('a request that names the account that it acts as', () => {
     const now = new Date(atgate.stores.clock())
     const expiresAt = new Date(now.getTime() + 24 * 60 * 60 * 1000)
     const ids = Array.from({ length: count }, newId)
-    const grant = { did: alice, issuer: 'https://pds.test', scope: 'atproto', sealed: '', expiresAt, updatedAt: now }
+    const grant = {
+      did: alice,
+      issuer: 'https://pds.test',
+      scope: 'atproto',
+      sealed: '',
+      expiresAt,
+      updatedAt: now,
+      refreshAfter: expiresAt,
+    }
     await db.grant.createMany({ data: ids.map((id) => ({ id, ...grant })) })
     const session = {
       kind: 'DEVELOPER_TOKEN',

@@ -23,8 +23,11 @@ import { replaceTokenSet } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { type Listener, listen } from '../support/session-changes.ts'
 import { signIn } from '../support/sign-in.ts'
+import { ageGrant } from '../support/stored-grants.ts'
 import { describeGateway } from '../support/suite.ts'
 import { eventually } from '../support/tables.ts'
+
+const HOUR = 60 * 60 * 1000
 
 describeGateway('sessionChanged', () => {
   let atgate: TestGateway
@@ -167,8 +170,7 @@ describeGateway('sessionChanged', () => {
     const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
     const { grantId } = await db.session.findUniqueOrThrow({ where: { id } })
     await replaceTokenSet(atgate.gateway, grantId, { refresh_token: 'ref-of-nobody' })
-    await db.grant.update({ where: { id: grantId }, data: { updatedAt: new Date(0) } })
-    await db.session.update({ where: { id }, data: { lastUsedAt: new Date(0) } })
+    await ageGrant(db, grantId, 2 * HOUR)
     await currentUserOf(browser)
     await hears(tab, 'NEEDS_REAUTHENTICATION')
     expect((await currentUserOf(browser))?.session.needsReauthentication).toBe(true)

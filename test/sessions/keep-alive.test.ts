@@ -1,5 +1,4 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { accountIncludes } from '../../src/sessions/client.ts'
 import { keepAlive } from '../../src/sessions/keep-alive.ts'
@@ -15,37 +14,30 @@ const DAY = 24 * HOUR
 describe('keepAlive', () => {
   let gateway: UnitGateway
   let refreshed: string[]
-  let transactions: number
-  let answer: () => Promise<void>
+  let statements: number
 
   beforeAll(async () => {
     gateway = await openUnitGateway({ SESSION_DAYS: '10' })
   })
   beforeEach(() => {
     refreshed = []
-    transactions = 0
-    answer = async () => undefined
-    gateway.published.length = 0
+    statements = 0
     gateway.logLines.length = 0
   })
 
   /** The gateway, with a note of the grants that it refreshes: no server is there that could be asked. */
   function noting(): Gateway {
-    const { grants } = gateway.atproto
-    const refresh = (id: string) => {
-      refreshed.push(id)
-      return answer()
-    }
-    return { ...gateway, atproto: { ...gateway.atproto, grants: { ...grants, refresh } } }
+    const grants = { ...gateway.atproto.grants, refreshSoon: (id: string) => void refreshed.push(id) }
+    return { ...gateway, atproto: { ...gateway.atproto, grants } }
   }
 
   /** The gateway in an outage of its database. */
   function withoutDatabase(): Gateway {
     const refuse = () => {
-      transactions++
+      statements++
       return Promise.reject(new Error('no database'))
     }
-    const db = withMembers(gateway.stores.db, { $transaction: refuse })
+    const db = withMembers(gateway.stores.db, { $executeRaw: refuse })
     return { ...noting(), stores: { ...gateway.stores, db } }
   }
 
@@ -87,16 +79,15 @@ describe('keepAlive', () => {
     expect((await find(session.id)).expiresAt).toEqual(session.expiresAt)
   })
 
-  it('refreshes a grant that was not refreshed for an hour', async () => {
-    const session = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
+  it('refreshes a grant that is due, however recently the session was used', async () => {
+    const session = await build({ lastUsedAt: ago(0), grant: { refreshAfter: ago(0) } })
     keepAlive(noting(), session)
     expect(refreshed).toEqual([session.grantId])
-    await eventually(async () => (await find(session.id)).lastUsedAt !== session.lastUsedAt, 'touched')
   })
 
   it.each<[string, () => SessionOptions]>([
-    ['was refreshed within the hour', () => ({ grant: { updatedAt: ago(HOUR - MINUTE) } })],
-    ['is lost', () => ({ grant: { updatedAt: ago(HOUR), state: 'lost' } })],
+    ['is not due yet', () => ({ grant: { refreshAfter: ago(-MINUTE) } })],
+    ['is lost', () => ({ grant: { refreshAfter: ago(HOUR), state: 'lost' } })],
   ])('does not refresh a grant that %s', async (_what, options) => {
     const session = await build({ lastUsedAt: ago(HOUR), ...options() })
     keepAlive(noting(), session)
@@ -104,40 +95,16 @@ describe('keepAlive', () => {
   })
 
   it('does nothing for a session that was used within five minutes', async () => {
-    const options = { grant: { updatedAt: ago(HOUR) } }
-    const session = await build({ lastUsedAt: ago(5 * MINUTE - 10_000), ...options })
+    const session = await build({ lastUsedAt: ago(5 * MINUTE - 10_000) })
     // Nothing is begun that could still write later on.
     keepAlive(withoutDatabase(), session)
-    expect([refreshed, transactions]).toEqual([[], 0])
-  })
-
-  it('tells the group of a grant that turns out to be lost', async () => {
-    answer = () => Promise.reject(new GrantLost('revoked'))
-    const session = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), session)
-    await logged('grant not refreshed')
-    expect(gateway.published).toEqual([`session-group:${session.groupId} NEEDS_REAUTHENTICATION`])
-    expect(gateway.logLines.find((line) => line.includes('grant not refreshed'))).toMatch(/"level":30.*GrantLost/)
-  })
-
-  it('tells nobody of a refresh that failed for another reason, or of a developer token’s: it warns in the log', async () => {
-    answer = () => Promise.reject(new Error('unreachable'))
-    const session = await build({ lastUsedAt: ago(HOUR), grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), session)
-    await logged('grant not refreshed')
-    expect(gateway.logLines.find((line) => line.includes('grant not refreshed'))).toMatch(/"level":40.*unreachable/)
-
-    answer = () => Promise.reject(new GrantLost('revoked'))
-    const token = await build({ kind: 'DEVELOPER_TOKEN', lastUsedAt: null, grant: { updatedAt: ago(HOUR) } })
-    keepAlive(noting(), token)
-    await logged(token.id)
-    expect(gateway.published).toEqual([])
+    expect([refreshed, statements]).toEqual([[], 0])
   })
 
   it('warns in the log when the session cannot be slid, and fails nobody', async () => {
     const session = await build({ lastUsedAt: ago(HOUR) })
     keepAlive(withoutDatabase(), session)
-    expect(transactions).toBe(1)
+    expect(statements).toBe(1)
     await logged('session not slid')
     expect(gateway.logLines.find((line) => line.includes('session not slid'))).toContain(session.id)
   })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { SessionRows } from '../../src/sessions/rows.ts'
+import { SessionRows, touchSession } from '../../src/sessions/rows.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
 import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
 import { aSession, aToken } from '../support/builders.ts'
@@ -72,11 +72,21 @@ describe.skipIf(!inject('services').postgres)('SessionRows over PostgreSQL', () 
     const { row } = await aToken({ db }, built.session, { confirmedAt: null })
     const times = Array.from({ length: 8 })
     const touches = await Promise.all(
-      times.map(() => withRows((rows) => rows.touch(built.session.id, { until: null, unusedSince, now }))),
+      times.map(() => touchSession(db, built.session.id, { until: null, unusedSince, now })),
     )
     expect(touches.filter(Boolean)).toHaveLength(1)
     const uses = await Promise.all(times.map(() => withRows((rows) => rows.confirm(row, now))))
     expect(uses.filter(Boolean)).toHaveLength(1)
+  })
+
+  it('touches no session that somebody holds, and does not wait for it', async () => {
+    const unusedSince = new Date()
+    const { session } = await aSession({ db }, { lastUsedAt: new Date(0) })
+    await withRows(async ({ tx }) => {
+      await tx.$queryRaw`SELECT 1 FROM "Session" WHERE "id" = ${session.id} FOR UPDATE`
+      expect(await touchSession(db, session.id, { until: null, unusedSince, now: unusedSince })).toBe(false)
+    })
+    expect(await touchSession(db, session.id, { until: null, unusedSince, now: unusedSince })).toBe(true)
   })
 
   /** Waits until a connection to this database waits for a lock. */

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { newId } from '../../src/platform/random.ts'
-import { SessionRows } from '../../src/sessions/rows.ts'
+import { SessionRows, touchSession } from '../../src/sessions/rows.ts'
 import { hashSecret } from '../../src/sessions/token.ts'
 import type { PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
 import { aSession } from '../support/builders.ts'
@@ -84,6 +84,7 @@ describe('session rows', () => {
           sealed: '',
           expiresAt: now,
           updatedAt: now,
+          refreshAfter: now,
         },
       })
       const awaiting = {
@@ -239,14 +240,13 @@ describe('session rows', () => {
   describe('touch', () => {
     const at = (days: number) => new Date(now.getTime() + days * DAY)
     const unusedSince = new Date(now.getTime() - 30 * SECOND)
-    const touch = (id: string, until: Date | null = at(14)) =>
-      write((rows) => rows.touch(id, { until, unusedSince, now }))
+    const touch = (id: string, until: Date | null = at(14)) => touchSession(db, id, { until, unusedSince, now })
 
     it('records that a session was used, and slides it no further than its grant', async () => {
       const { session } = await build({ expiresAt: at(1), grant: { expiresAt: at(30) } })
       const { session: short } = await build({ expiresAt: at(1), grant: { expiresAt: at(5) } })
       const { session: other } = await build()
-      expect((await touch(session.id)).rows.changedIds).toEqual(new Set([session.id]))
+      expect(await touch(session.id)).toBe(true)
       await touch(short.id)
       expect(await find(session.id)).toEqual({ ...session, lastUsedAt: now, expiresAt: at(14) })
       expect(await find(short.id)).toEqual({ ...short, lastUsedAt: now, expiresAt: at(5) })
@@ -264,12 +264,12 @@ describe('session rows', () => {
       ['has expired', { expiresAt: now }],
     ])('does nothing where the session %s', async (_what, options) => {
       const { session } = await build(options)
-      expect((await touch(session.id)).rows.changedIds).toEqual(new Set())
+      expect(await touch(session.id)).toBe(false)
       expect(await find(session.id)).toEqual(session)
     })
 
     it('does nothing where the session has ended', async () => {
-      expect((await touch('gone')).rows.changedIds).toEqual(new Set())
+      expect(await touch('gone')).toBe(false)
     })
   })
 })

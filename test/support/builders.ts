@@ -8,7 +8,8 @@ import { mintClientToken, mintDeveloperToken } from '../../src/sessions/token.ts
 import { type Viewer, viewerOf } from '../../src/sessions/viewer.ts'
 import type { ClientToken, Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
 
-const DAY = 24 * 60 * 60 * 1000
+const HOUR = 60 * 60 * 1000
+const DAY = 24 * HOUR
 
 /** A session as it stands in the database, and the text of the token by which its client proves it. */
 export type BuiltSession = { session: Session; token: string }
@@ -48,6 +49,7 @@ export async function aSession(
       sealed: 'sealed',
       expiresAt,
       updatedAt: new Date(now),
+      refreshAfter: new Date(now + HOUR),
       ...grant,
     },
   })

@@ -4,7 +4,8 @@ import type { Gateway } from '../../src/gateway.ts'
 
 type Parts = Pick<Gateway, 'stores' | 'atproto'>
 
-const purposeOf = (row: { id: string; did: string }) => `grant:${row.id}:${row.did}`
+const purposeOf = ({ id, did, generation }: { id: string; did: string; generation: bigint }) =>
+  `grant:${id}:${did}:${generation}`
 
 /** The OAuth grant that a grant holds, opened. */
 export async function openGrant({ stores: { db, sealer } }: Pick<Parts, 'stores'>, grantId: string): Promise<Grant> {

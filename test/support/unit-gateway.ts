@@ -59,7 +59,7 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
       clients,
       identities,
       profiles: createProfiles(config, logger),
-      grants: createGrants({ db, sealer, locks: ephemeral, clients, clock }),
+      grants: createGrants({ db, ephemeral, sealer, clients, clock, logger, onChange: () => undefined }),
       revocations: {
         revokeSoon: (grantId) => void revoked.push(grantId),
         resume: async () => undefined,

@@ -6,6 +6,9 @@ export type Grant = NodeSavedSession
 
 type TokenSet = Grant['tokenSet']
 
+/** A token set of a stored grant. Each refresh raises the generation by one. */
+export type HeldGrant = { id: string; did: string; generation: bigint; grant: Grant }
+
 /** How we authenticate to the token endpoint (RFC 7591 §2, `token_endpoint_auth_method`). */
 export const authMethodSchema = z.discriminatedUnion('method', [
   z.object({ method: z.literal('none') }),

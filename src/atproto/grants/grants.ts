@@ -1,29 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { OAuthSession } from '@atproto/oauth-client-node'
+import { createBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { EphemeralStore } from '../../store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from '../../store/sealing/sealer.ts'
-import type { Prisma, PrismaClient } from '../../store/sql/generated/client.ts'
+import type { PrismaClient } from '../../store/sql/generated/client.ts'
 import type { OAuthClients } from '../client.ts'
-import type { Grant } from './grant.ts'
-import type { GrantLocks } from './lock.ts'
-import { refreshGrant } from './refresh.ts'
-import { revokeStoredGrant } from './revoke.ts'
-import { createGrantRows, type GrantRow } from './rows.ts'
-import { useGrant } from './use.ts'
+import { type AskAccountStatus, checkAccount, createAskAccountStatus } from './check-account.ts'
+import { createGrantCopies } from './copies.ts'
+import type { Grant, HeldGrant } from './grant.ts'
+import type { GrantChange } from './grant-change.ts'
+import { createPdsSession, type ReplaceRefused } from './pds-session.ts'
+import { createRefresher, type Refresher } from './refresh.ts'
+import { createRefreshRequest, type RefreshRequest } from './refresh-request.ts'
+import { createRefreshSoon } from './refresh-soon.ts'
+import { revokeGrant, revokeStoredGrant } from './revoke.ts'
+import { createGrantRows, type GrantRows } from './rows.ts'
+import { createUnstoredGrants } from './unstored.ts'
+import { usableGrant } from './use.ts'
 
 /** The OAuth grants of our sessions, one per session. Everything that uses a refresh token goes through here. */
 export interface Grants {
   /** Writes a new grant, in the transaction that writes the session that it belongs to. */
-  insert(tx: Prisma.TransactionClient, id: string, grant: Grant): Promise<GrantRow>
+  insert: GrantRows['insert']
   /**
-   * Opens a grant as a session that calls the account's PDS, refreshed first when its access token is about to expire.
-   * @throws GrantLost
+   * Opens a grant as a session that calls the account's PDS. Waits for a refresh only where the access token has ended.
+   * @throws GrantLost, GatewayError SERVICE_UNAVAILABLE, PDS_UNAVAILABLE
    */
   use(id: string): Promise<OAuthSession>
   /**
-   * Refreshes a grant, unless it was refreshed within the last minute, and checks that the account is still served.
-   * @throws GrantLost
+   * Refreshes a grant whose access token is due, in the background, and then checks that the account is still served.
+   * Returns at once and never throws; of many calls within ten seconds the first one counts.
    */
-  refresh(id: string): Promise<void>
+  refreshSoon(id: string): void
   /** Revokes a grant at its authorization server, then deletes it. Rejects when the server could not be asked. */
   revoke(id: string): Promise<void>
   /**
@@ -32,27 +42,90 @@ export interface Grants {
    * @param limit how many ids at most
    */
   findUnrevoked(limit: number): Promise<string[]>
+  /** How many refreshed token sets this process holds that are not stored yet. */
+  countUnstored(): number
+  /** Waits for refreshes that are under way and stores what they bring, in `withinMs` milliseconds at most. */
+  close(withinMs: number): Promise<void>
+}
+
+/** What asks other servers. Tests put servers of their own here. */
+export type GrantServers = {
+  request: RefreshRequest
+  askAccountStatus: AskAccountStatus
+  revoke(grant: Grant): Promise<void>
+  openSession(held: HeldGrant, replaceRefused: ReplaceRefused): Promise<OAuthSession>
 }
 
 type Parts = {
-  db: Pick<PrismaClient, 'grant'>
+  db: PrismaClient
+  /** Where copies of refreshed grants are kept. */
+  ephemeral: Pick<EphemeralStore, 'get' | 'set' | 'delete'>
   sealer: Sealer
-  locks: GrantLocks
   clients: OAuthClients
   clock: Clock
+  logger: Logger
+  onChange(change: GrantChange): void
+  servers?: GrantServers
 }
 
-export function createGrants({ db, sealer, locks, clients, clock }: Parts): Grants {
-  const rows = createGrantRows({ db, sealer, clients, clock })
-  const parts = { rows, locks, clients, clock }
+export function createGrants({ servers, ...parts }: Parts): Grants {
+  const { sealer, logger, onChange } = parts
+  const { request, askAccountStatus, revoke, openSession } = servers ?? askingServers(parts.clients)
+  const rows = createGrantRows(parts)
+  const copies = createGrantCopies(parts)
+  const giveBack = (held: HeldGrant) => revokeOrWarn(revoke, held, logger)
+  const unstored = createUnstoredGrants({ rows, copies, sealer, logger, giveBack, onChange })
+  const stores = { rows, copies, unstored, sealer, onChange }
+  const background = createBackground()
+  const onRefreshed = (held: HeldGrant) =>
+    background.add(checkAccount({ askAccountStatus, rows, logger, onChange }, held))
+  const refresher = createRefresher({ ...stores, request, logger, onRefreshed })
+  const refreshSoon = createRefreshSoon({ refresher, background, logger })
+
   return {
-    insert: (tx, id, grant) => rows.insert(tx, id, grant),
-    use: (id) => useGrant(parts, id, 'auto'),
-    refresh: (id) => refreshGrant(parts, id),
-    revoke: (id) => revokeStoredGrant(parts, id),
+    insert: rows.insert,
+    async use(id) {
+      const held = await usableGrant({ ...stores, refresher, refreshSoon }, id)
+      return openSession(held, (refused) => replaceRefused(refresher, refused))
+    },
+    refreshSoon,
+    revoke: (id) => revokeStoredGrant({ ...stores, revokeAtServer: revoke }, id),
     async findUnrevoked(limit) {
       await rows.deleteExpired()
       return rows.findUnrevoked(limit)
     },
+    countUnstored: unstored.count,
+    async close(withinMs) {
+      const deadline = performance.now() + withinMs
+      const settled = Promise.all([refresher.settle(), background.settle()])
+      await Promise.race([settled, sleep(withinMs, undefined, { ref: false })])
+      await unstored.close(Math.max(Math.ceil(deadline - performance.now()), LEAST_FOR_STORING))
+    },
   }
+}
+
+/** In milliseconds: what a refresh that is under way at the end leaves to the sets that are not stored yet. */
+const LEAST_FOR_STORING = 1000
+
+function askingServers(clients: OAuthClients): GrantServers {
+  return {
+    request: createRefreshRequest(clients),
+    askAccountStatus: createAskAccountStatus(clients),
+    revoke: (grant) => revokeGrant(clients, grant),
+    openSession: (held, replaceRefused) => createPdsSession(clients, { held, replaceRefused }),
+  }
+}
+
+async function revokeOrWarn(revoke: GrantServers['revoke'], { id, grant }: HeldGrant, logger: Logger): Promise<void> {
+  try {
+    await revoke(grant)
+  } catch (error) {
+    logger.warn({ err: error, grantId: id }, 'refreshed grant of an ended session not revoked')
+  }
+}
+
+/** What replaces a token set whose access token was refused; null when that one is too new to be refreshed. */
+async function replaceRefused(refresher: Refresher, { id, generation }: HeldGrant): Promise<HeldGrant | null> {
+  const newer = await refresher.refresh({ id, refused: generation })
+  return newer.generation === generation ? null : newer
 }

@@ -1,20 +1,59 @@
 import { type Clock, DAY } from '../../platform/clock.ts'
 import type { Sealer } from '../../store/sealing/sealer.ts'
-import type { Grant as GrantRow, Prisma, PrismaClient } from '../../store/sql/generated/client.ts'
+import type { Grant as GrantColumns, GrantState, Prisma, PrismaClient } from '../../store/sql/generated/client.ts'
 import type { OAuthClients } from '../client.ts'
-import { type Grant, parseGrant } from './grant.ts'
-
-export type { GrantRow }
+import type { Grant } from './grant.ts'
+import { type SealedGrant, sealGrant } from './sealed-grant.ts'
+import { tokenLife } from './token-life.ts'
 
 /** The OAuth grant of a session is gone: the account has to sign in again. */
 export class GrantLost extends Error {
   override readonly name = 'GrantLost'
 }
 
-/** The one writer of the Grant table. */
+/**
+ * The causes for which a grant is given up; for no other one is it. `ambiguous`: refused after an attempt whose answer
+ * nobody received, which the server may have taken for the one that used the refresh token up.
+ */
+export type LostReason = 'refused' | 'ambiguous' | 'moved' | 'no_refresh_token' | 'deactivated'
+
+/** A grant as it stands, and what the database's clock says of it. */
+export type GrantRow = SealedGrant & {
+  issuer: string
+  state: GrantState
+  /** Whether the access token is to be refreshed. */
+  isDue: boolean
+  /** Whether the access token has ended. */
+  hasEnded: boolean
+  /** Whether the set was stored within the last minute. */
+  isNew: boolean
+  isLeased: boolean
+  /** Whether the refresh token was sent so recently that its answer may be under way. */
+  isUnderWay: boolean
+}
+
+/** The right to send the refresh token of one generation, until the lease ends or somebody stores another set. */
+export type Lease = Pick<SealedGrant, 'id' | 'generation'> & {
+  fence: bigint
+  /** When the refresh token was sent before; null if it never was. */
+  sentAt: Date | null
+  isUnderWay: boolean
+}
+
+/** `gone`: the session has ended meanwhile. `conflict`: another set of this generation is stored. */
+export type StoreOutcome = 'stored' | 'gone' | 'conflict'
+
+/**
+ * The one writer of the Grant table. Each step of a refresh is one statement of its own, so that no transaction and no
+ * connection is held while a server is asked, and compares times by the database's clock alone.
+ */
 export interface GrantRows {
   /** Writes a new grant, in the transaction that writes the session that it belongs to. */
-  insert(tx: Prisma.TransactionClient, id: string, grant: Grant): Promise<GrantRow>
+  insert(
+    tx: Prisma.TransactionClient,
+    id: string,
+    grant: Grant,
+  ): Promise<Pick<GrantColumns, 'id' | 'did' | 'expiresAt'>>
   /**
    * Finds a grant that can be used.
    * @throws GrantLost
@@ -22,15 +61,20 @@ export interface GrantRows {
   require(id: string): Promise<GrantRow>
   /** Finds a grant in whatever state it is. */
   find(id: string): Promise<GrantRow | null>
-  /**
-   * Opens a sealed grant.
-   * @throws SealError, GrantUnreadable
-   */
-  open(row: GrantRow): Promise<Grant>
-  /** Stores what the authorization server answered to a refresh. */
-  storeRefreshed(row: Pick<GrantRow, 'id' | 'did'>, grant: Grant): Promise<void>
-  /** Records that the authorization server no longer honours the grant. */
-  markLost(id: string): Promise<void>
+  /** Leases a grant to be refreshed. Null when it is leased already, lost, or of another generation. */
+  lease(row: Pick<GrantRow, 'id' | 'generation'>): Promise<Lease | null>
+  /** Leases a grant to be revoked, in whatever state it is. Null when it is leased already, or gone. */
+  leaseToRevoke(id: string): Promise<Lease | null>
+  /** Records that the refresh token is sent now. False when the lease no longer covers the time that this takes. */
+  markSent(lease: Lease): Promise<boolean>
+  /** Takes `markSent` back, when nothing was sent, and ends the lease. */
+  unmarkSent(lease: Lease): Promise<void>
+  /** Ends the lease. */
+  release(lease: Lease): Promise<void>
+  /** Stores a newer token set. The generation alone decides, not the lease: the last set of a server is the valid one. */
+  store(newer: SealedGrant, grant: Grant): Promise<StoreOutcome>
+  /** Gives a grant up. False when another generation is stored by now. */
+  markLost(row: Pick<GrantRow, 'id' | 'generation'>, reason: LostReason): Promise<boolean>
   delete(id: string): Promise<void>
   /** The ids of grants that no session has and that are still to be revoked, `limit` of them at most. */
   findUnrevoked(limit: number): Promise<string[]>
@@ -39,7 +83,7 @@ export interface GrantRows {
 }
 
 type Parts = {
-  db: Pick<PrismaClient, 'grant'>
+  db: Pick<PrismaClient, 'grant' | '$queryRaw' | '$executeRaw'>
   sealer: Sealer
   clients: Pick<OAuthClients, 'isConfidential'>
   clock: Clock
@@ -51,44 +95,116 @@ const LONGEST_SCOPE = 8192
 /** How long an authorization server honours refresh tokens: atproto OAuth, "Tokens and Session Lifetime". */
 const REFRESH_LIFETIME = { public: 14 * DAY, confidential: 180 * DAY }
 
+// In seconds. A request and its one repetition have 10 s each, so a lease that covers SENDING_TAKES more covers both. An
+// answer that has not come after ANSWER_TAKES never comes.
+const LEASE = 60
+const SENDING_TAKES = 25
+const ANSWER_TAKES = 60
+
 export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRows {
   const lifetime = clients.isConfidential ? REFRESH_LIFETIME.confidential : REFRESH_LIFETIME.public
+
+  async function find(id: string): Promise<GrantRow | null> {
+    const [row] = await db.$queryRaw<GrantRow[]>`
+      SELECT "id", "did", "issuer", "sealed", "generation", "state"::text AS "state",
+             "refreshAfter" <= clock_timestamp() AS "isDue",
+             COALESCE("accessEndsAt" <= clock_timestamp(), FALSE) AS "hasEnded",
+             "updatedAt" > clock_timestamp() - interval '1 minute' AS "isNew",
+             COALESCE("leaseUntil" >= clock_timestamp(), FALSE) AS "isLeased",
+             COALESCE("sentAt" > clock_timestamp() - ${ANSWER_TAKES}::int * interval '1 second', FALSE) AS "isUnderWay"
+        FROM "Grant" WHERE "id" = ${id}`
+    return row ?? null
+  }
 
   return {
     async insert(tx, id, grant) {
       const { sub: did, iss: issuer } = grant.tokenSet
-      const scope = storedScope(grant)
-      const now = clock()
-      const sealed = await sealer.seal(grant, purposeOf({ id, did }))
-      const expiresAt = new Date(now + lifetime)
-      return tx.grant.create({ data: { id, did, issuer, scope, sealed, expiresAt, updatedAt: new Date(now) } })
+      const sealed = await sealGrant(sealer, { id, did, generation: 0n, grant })
+      const expiresAt = new Date(clock() + lifetime)
+      const { endsIn, refreshIn } = tokenLife(grant)
+      await tx.$executeRaw`
+        INSERT INTO "Grant" ("id", "did", "issuer", "scope", "sealed", "expiresAt",
+                             "updatedAt", "refreshAfter", "accessEndsAt")
+        VALUES (${id}, ${did}, ${issuer}, ${storedScope(grant)}, ${sealed}, ${expiresAt}::timestamptz,
+                clock_timestamp(),
+                clock_timestamp() + ${refreshIn}::float8 * interval '1 millisecond',
+                clock_timestamp() + ${endsIn}::float8 * interval '1 millisecond')`
+      return { id, did, expiresAt }
     },
 
     async require(id) {
-      const row = await db.grant.findUnique({ where: { id } })
+      const row = await find(id)
       if (row === null || row.state === 'lost') throw new GrantLost(`grant ${id}`)
       return row
     },
 
-    find: (id) => db.grant.findUnique({ where: { id } }),
+    find,
 
-    open: async (row) => parseGrant(await sealer.open(row.sealed, purposeOf(row))),
-
-    async storeRefreshed({ id, did }, grant) {
-      await db.grant.update({
-        where: { id },
-        data: {
-          sealed: await sealer.seal(grant, purposeOf({ id, did })),
-          scope: storedScope(grant),
-          updatedAt: new Date(clock()),
-          // A public client's grant ends a fixed time after sign-in however often it is refreshed.
-          ...(clients.isConfidential ? { expiresAt: new Date(clock() + lifetime) } : {}),
-        },
-      })
+    async lease({ id, generation }) {
+      const [lease] = await db.$queryRaw<Lease[]>`
+        UPDATE "Grant"
+           SET "leaseFence" = "leaseFence" + 1, "leaseUntil" = clock_timestamp() + ${LEASE}::int * interval '1 second'
+         WHERE "id" = ${id} AND "generation" = ${generation} AND "state" = 'ok'
+           AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp())
+     RETURNING "id", "generation", "leaseFence" AS "fence", "sentAt",
+               COALESCE("sentAt" > clock_timestamp() - ${ANSWER_TAKES}::int * interval '1 second', FALSE) AS "isUnderWay"`
+      return lease ?? null
     },
 
-    async markLost(id) {
-      await db.grant.updateMany({ where: { id }, data: { state: 'lost', updatedAt: new Date(clock()) } })
+    async leaseToRevoke(id) {
+      const [lease] = await db.$queryRaw<Lease[]>`
+        UPDATE "Grant"
+           SET "leaseFence" = "leaseFence" + 1, "leaseUntil" = clock_timestamp() + ${LEASE}::int * interval '1 second'
+         WHERE "id" = ${id} AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp())
+     RETURNING "id", "generation", "leaseFence" AS "fence", "sentAt", FALSE AS "isUnderWay"`
+      return lease ?? null
+    },
+
+    async markSent({ id, generation, fence }) {
+      const marked = await db.$executeRaw`
+        UPDATE "Grant" SET "sentAt" = clock_timestamp()
+         WHERE "id" = ${id} AND "generation" = ${generation} AND "leaseFence" = ${fence} AND "state" = 'ok'
+           AND "leaseUntil" > clock_timestamp() + ${SENDING_TAKES}::int * interval '1 second'`
+      return marked > 0
+    },
+
+    async unmarkSent({ id, generation, fence, sentAt }) {
+      await db.$executeRaw`
+        UPDATE "Grant" SET "sentAt" = ${sentAt}::timestamptz, "leaseUntil" = NULL
+         WHERE "id" = ${id} AND "generation" = ${generation} AND "leaseFence" = ${fence}`
+    },
+
+    async release({ id, fence }) {
+      await db.$executeRaw`
+        UPDATE "Grant" SET "leaseUntil" = NULL WHERE "id" = ${id} AND "leaseFence" = ${fence}`
+    },
+
+    async store({ id, generation, sealed }, grant) {
+      const { endsIn, refreshIn } = tokenLife(grant)
+      // A public client's grant ends a fixed time after sign-in however often it is refreshed.
+      const expiresAt = clients.isConfidential ? new Date(clock() + lifetime) : null
+      const stored = await db.$executeRaw`
+        UPDATE "Grant"
+           SET "sealed" = ${sealed}, "generation" = ${generation}, "scope" = ${storedScope(grant)},
+               "expiresAt" = COALESCE(${expiresAt}::timestamptz, "expiresAt"),
+               "updatedAt" = clock_timestamp(),
+               "refreshAfter" = clock_timestamp() + ${refreshIn}::float8 * interval '1 millisecond',
+               "accessEndsAt" = clock_timestamp() + ${endsIn}::float8 * interval '1 millisecond',
+               "leaseUntil" = NULL, "sentAt" = NULL, "state" = 'ok', "lostReason" = NULL
+         WHERE "id" = ${id} AND "generation" < ${generation}`
+      if (stored > 0) return 'stored'
+      const row = await find(id)
+      if (row === null) return 'gone'
+      // The same text: a statement that seemed to fail had been committed, or another replica found the copy.
+      return row.generation === generation && row.sealed !== sealed ? 'conflict' : 'stored'
+    },
+
+    async markLost({ id, generation }, reason) {
+      const lost = await db.$executeRaw`
+        UPDATE "Grant"
+           SET "state" = 'lost', "lostReason" = ${reason}, "updatedAt" = clock_timestamp(), "leaseUntil" = NULL
+         WHERE "id" = ${id} AND "generation" = ${generation} AND "state" = 'ok'`
+      return lost > 0
     },
 
     async delete(id) {
@@ -113,9 +229,4 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
 function storedScope({ tokenSet: { scope } }: Grant): string {
   if (scope.length <= LONGEST_SCOPE) return scope
   return scope.slice(0, scope.lastIndexOf(' ', LONGEST_SCOPE))
-}
-
-/** Bound to the row and the account: a sealed grant that was moved to another row does not open. */
-function purposeOf(row: { id: string; did: string }): string {
-  return `grant:${row.id}:${row.did}`
 }

@@ -1,53 +1,30 @@
-import type { NodeOAuthClient, OAuthSession } from '@atproto/oauth-client-node'
-import type { OAuthClients } from '../client.ts'
-import { type GrantLocks, withGrantLock } from './lock.ts'
-import { GrantLost, type GrantRow, type GrantRows } from './rows.ts'
+import type { Sealer } from '../../store/sealing/sealer.ts'
+import type { HeldGrant } from './grant.ts'
+import type { Refresher } from './refresh.ts'
+import type { GrantRows } from './rows.ts'
+import { openGrant } from './sealed-grant.ts'
+import { tokenHasEnded } from './token-life.ts'
+import type { UnstoredGrants } from './unstored.ts'
 
-export type GrantParts = { rows: GrantRows; locks: GrantLocks; clients: OAuthClients }
-
-/**
- * Opens a grant as a session that calls the account's PDS.
- * @param refresh 'auto' refreshes when the access token is about to expire, true in any case
- * @throws GrantLost
- */
-export async function useGrant(
-  { rows, locks, clients }: GrantParts,
-  id: string,
-  refresh: 'auto' | true,
-): Promise<OAuthSession> {
-  const row = await rows.require(id)
-  let lost = false
-  const client = clients.withStores({
-    sessionStore: {
-      // Read again under the lock: the holder before may have refreshed.
-      get: async () => {
-        const current = await rows.find(id)
-        return current === null || current.state === 'lost' ? undefined : rows.open(current)
-      },
-      set: (_did, grant) => rows.storeRefreshed(row, grant),
-      del: () => undefined,
-    },
-    requestLock: (_name, work) => withGrantLock(locks, id, async () => work()),
-    onSessionDeleted: async (_did, reason) => {
-      // The library gives up on any TypeError too, and a broken network is one: not a reason to drop a grant.
-      if (reason instanceof TypeError && !(await hasMoved(client, row))) return
-      lost = true
-      await rows.markLost(id)
-    },
-  })
-  try {
-    return await client.restore(row.did, refresh)
-  } catch (error) {
-    throw lost ? new GrantLost(`grant ${id}`, { cause: error }) : error
-  }
+export type UseParts = {
+  rows: Pick<GrantRows, 'require'>
+  sealer: Sealer
+  unstored: Pick<UnstoredGrants, 'find'>
+  refresher: Pick<Refresher, 'refresh'>
+  /** Refreshes a grant in the background. Never throws. */
+  refreshSoon(id: string): void
 }
 
-/** Whether another server is now the authority over the account: then this one's grant is worth nothing any more. */
-async function hasMoved(client: NodeOAuthClient, { did, issuer }: Pick<GrantRow, 'did' | 'issuer'>): Promise<boolean> {
-  try {
-    const { metadata } = await client.oauthResolver.resolveFromIdentity(did, { noCache: true })
-    return metadata.issuer !== issuer
-  } catch {
-    return false
-  }
+/**
+ * A token set of a grant whose access token can be used now. While it goes on it is used, without a lease and without a
+ * wait; only one that has ended is waited for.
+ * @throws GrantLost, GatewayError SERVICE_UNAVAILABLE, PDS_UNAVAILABLE
+ */
+export async function usableGrant(parts: UseParts, id: string): Promise<HeldGrant> {
+  const unstored = parts.unstored.find(id)
+  if (unstored !== undefined && !tokenHasEnded(unstored.grant)) return unstored
+  const row = await parts.rows.require(id)
+  if (row.hasEnded) return parts.refresher.refresh({ id })
+  if (row.isDue) parts.refreshSoon(id)
+  return { ...row, grant: await openGrant(parts.sealer, row) }
 }

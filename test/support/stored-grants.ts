@@ -1,0 +1,34 @@
+import { createGrantRows } from '../../src/atproto/grants/rows.ts'
+import type { Gateway } from '../../src/gateway.ts'
+import { newId } from '../../src/platform/random.ts'
+import type { PrismaClient } from '../../src/store/sql/generated/client.ts'
+import type { TokenServer } from './token-server.ts'
+
+const HOUR = 60 * 60 * 1000
+
+type Stores = Pick<Gateway['stores'], 'db' | 'sealer'>
+
+/** Writes a grant of a server. Gives its id. */
+export async function storeGrant({ db, sealer }: Stores, server: TokenServer): Promise<string> {
+  const rows = createGrantRows({ db, sealer, clients: { isConfidential: false }, clock: Date.now })
+  return (await db.$transaction((tx) => rows.insert(tx, newId(), server.issue()))).id
+}
+
+/** Lets time pass for a grant: all its times are of the database's clock, so they are moved into the past. */
+export async function ageGrant(db: PrismaClient, id: string, ms: number): Promise<void> {
+  await db.$executeRaw`
+    UPDATE "Grant"
+       SET "refreshAfter" = "refreshAfter" - ${ms}::float8 * interval '1 millisecond',
+           "accessEndsAt" = "accessEndsAt" - ${ms}::float8 * interval '1 millisecond',
+           "updatedAt" = "updatedAt" - ${ms}::float8 * interval '1 millisecond',
+           "leaseUntil" = "leaseUntil" - ${ms}::float8 * interval '1 millisecond',
+           "sentAt" = "sentAt" - ${ms}::float8 * interval '1 millisecond'
+     WHERE "id" = ${id}`
+}
+
+/** Writes a grant whose access token has ended. */
+export async function storeEndedGrant(stores: Stores, server: TokenServer): Promise<string> {
+  const id = await storeGrant(stores, server)
+  await ageGrant(stores.db, id, 2 * HOUR)
+  return id
+}

@@ -1,8 +1,8 @@
 import type { Counter, CounterOptions } from '../../platform/limits.ts'
 
 /**
- * Holds what may be lost: pending flows, exchange tokens, locks, and messages that a session group changed. Each
- * operation touches one key, so Redis Cluster and Valkey serve as well. Every operation but `counter` and `close`
+ * Holds what may be lost: pending flows, exchange tokens, copies of refreshed grants, and messages that a session group
+ * changed. Each operation touches one key, so Redis Cluster and Valkey serve as well. Every operation but `counter` and `close`
  * rejects with SERVICE_UNAVAILABLE when the store cannot be reached; null always means that the key is absent. What has
  * not expired is never removed to make space: `set` rejects with SERVICE_UNAVAILABLE when there is none.
  */
@@ -13,13 +13,6 @@ export interface EphemeralStore {
   get(key: string): Promise<string | null>
   /** Removes the value, if there is one. */
   delete(key: string): Promise<void>
-  /**
-   * Runs `work` while holding the lock, and returns its result. Waits at most `waitMs` milliseconds for the lock, then
-   * rejects with SERVICE_UNAVAILABLE. A holder that dies loses the lock after `ttlMs` milliseconds. One that works
-   * longer renews it, but loses it if it cannot reach the store for that long: correctness must not depend on this lock
-   * alone.
-   */
-  withLock<T>(key: string, options: LockOptions, work: () => Promise<T>): Promise<T>
   /**
    * Sends a message to the current subscribers of the channel, on every replica. It is not kept for later subscribers.
    */
@@ -35,5 +28,3 @@ export interface EphemeralStore {
   ping(): Promise<void>
   close(): Promise<void>
 }
-
-export type LockOptions = { ttlMs: number; waitMs: number }

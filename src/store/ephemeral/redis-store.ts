@@ -1,11 +1,9 @@
-import type { Redis } from 'ioredis'
 import type { Logger } from '../../platform/logger.ts'
-import type { EphemeralStore, LockOptions } from './ephemeral-store.ts'
+import type { EphemeralStore } from './ephemeral-store.ts'
 import { limiterCounter } from './limiter-counter.ts'
 import { createRedisChannels } from './redis-channels.ts'
 import { connectRedis, translateOutage } from './redis-connection.ts'
 import { createRedisLimiter } from './redis-limiter.ts'
-import { RedisLock } from './redis-lock.ts'
 
 type Options = {
   url: string
@@ -37,16 +35,6 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
       await translateOutage(() => commands.del(key))
     },
 
-    async withLock(key, options, work) {
-      const lock = await translateOutage(() => acquire(commands, key, options, logger))
-      try {
-        return await work()
-      } finally {
-        // The work is done either way. A lock that cannot be released now expires by itself.
-        await lock.release().catch(() => undefined)
-      }
-    },
-
     async publish(channel, message) {
       await translateOutage(() => commands.publish(keyPrefix + channel, message))
     },
@@ -64,17 +52,4 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
       commands.disconnect()
     },
   }
-}
-
-async function acquire(client: Redis, key: string, { ttlMs, waitMs }: LockOptions, logger: Options['logger']) {
-  const lock = new RedisLock(client, key, {
-    lockTimeout: ttlMs,
-    // Two renewals may fail before the lock expires.
-    refreshInterval: Math.ceil(ttlMs / 3),
-    // With a timeout of 0 the library would not try even once.
-    acquireTimeout: Math.max(waitMs, 10),
-    onLockLost: (error) => logger.warn({ err: error, key }, 'lock lost while its holder was still working'),
-  })
-  await lock.acquire()
-  return lock
 }

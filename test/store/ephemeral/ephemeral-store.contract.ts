@@ -10,20 +10,6 @@ export type Harness = {
 }
 
 const TTL = { ttlMs: 10_000 }
-const LOCK = { ttlMs: 5000, waitMs: 2000 }
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** Takes a lock, and holds it until it is released. */
-async function holdLock(store: EphemeralStore, key: string, options = LOCK) {
-  const taken = Promise.withResolvers<void>()
-  const released = Promise.withResolvers<void>()
-  const held = store.withLock(key, options, () => {
-    taken.resolve()
-    return released.promise
-  })
-  await taken.promise
-  return { held, release: () => released.resolve() }
-}
 
 /** What every ephemeral store must do. */
 export function ephemeralStoreContract(open: () => Promise<Harness>): void {
@@ -120,64 +106,6 @@ export function ephemeralStoreContract(open: () => Promise<Harness>): void {
       expect(await counter.consume('one')).toBeGreaterThan(0)
       await harness.advance(1001)
       expect(await counter.consume('one')).toBe(0)
-    })
-  })
-
-  describe('locks', () => {
-    it('let one in at a time, whichever client asks', async () => {
-      const key = newKey()
-      let inside = 0
-      let most = 0
-      const work = async () => {
-        most = Math.max(most, ++inside)
-        await sleep(5)
-        inside--
-      }
-      await Promise.all(
-        Array.from({ length: 12 }, (_, index) => (index % 2 === 0 ? store : other).withLock(key, LOCK, work)),
-      )
-      expect(most).toBe(1)
-    })
-
-    it('give what the work gives, and fall when it throws', async () => {
-      const key = newKey()
-      expect(await store.withLock(key, LOCK, async () => 42)).toBe(42)
-      const failure = new Error('the work failed')
-      await expect(store.withLock(key, LOCK, () => Promise.reject(failure))).rejects.toBe(failure)
-      expect(await other.withLock(key, LOCK, async () => 'free')).toBe('free')
-    })
-
-    it('do not hinder those of other keys', async () => {
-      const [one, two] = [newKey(), newKey()]
-      expect(await store.withLock(one, LOCK, () => other.withLock(two, LOCK, async () => 'both'))).toBe('both')
-    })
-
-    it('are waited for no longer than asked', async () => {
-      const key = newKey()
-      const { release, held } = await holdLock(store, key)
-      const startedAt = performance.now()
-      const refused = other.withLock(key, { ...LOCK, waitMs: 200 }, async () => 'never')
-      await expect(refused).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
-      expect(performance.now() - startedAt).toBeLessThan(LOCK.waitMs)
-      release()
-      await held
-    })
-
-    it('are had at once when they are free, even by who would not wait', async () => {
-      const key = newKey()
-      expect(await store.withLock(key, { ...LOCK, waitMs: 0 }, async () => 'mine')).toBe('mine')
-    })
-
-    it('are kept by work that takes longer than their time to live', async () => {
-      const key = newKey()
-      const { release, held } = await holdLock(store, key, { ttlMs: 300, waitMs: 1000 })
-      let isReleased = false
-      const next = other.withLock(key, { ttlMs: 300, waitMs: 10_000 }, async () => expect(isReleased).toBe(true))
-      // Longer than the time to live, three times over.
-      await sleep(1000)
-      isReleased = true
-      release()
-      await Promise.all([held, next])
     })
   })
 

@@ -82,25 +82,4 @@ describe('the in-process store', () => {
       expect(await store.get('pending')).toBe('mine')
     })
   })
-
-  it('keeps a lock from those who come when its holder has gone and the next one works', async () => {
-    const store = createInProcessStore({ clock: createMovableClock() })
-    const order: string[] = []
-    const hold = (name: string, gate: Promise<void>) =>
-      store.withLock('key', { ttlMs: 1000, waitMs: 1000 }, async () => {
-        order.push(`${name} begins`)
-        await gate
-        order.push(`${name} ends`)
-      })
-    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const holders = [hold('first', first.promise), hold('second', second.promise)]
-    first.resolve()
-    await holders[0]
-    holders.push(hold('third', Promise.resolve()))
-    // Longer than a lock that is free takes.
-    await new Promise((resolve) => setImmediate(resolve))
-    second.resolve()
-    await Promise.all(holders)
-    expect(order).toEqual(['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]))
-  })
 })

@@ -60,26 +60,49 @@ export function createRefreshRequest(clients: OAuthClients): RefreshRequest {
       const key = await JoseKey.fromJWK(dpopJwk)
       return {
         async send(beforeSending) {
-          const client = clients.beforeEachPost(beforeSending)
+          const permission = createPermission(beforeSending)
+          const client = clients.beforeEachPost(permission.ask)
           const server = await client.serverFactory.fromMetadata(metadata, authMethod, key)
-          const receivedAt = Date.now()
+          const sentAt = Date.now()
           const response = await asUpstream(() =>
             server.request('token', { grant_type: 'refresh_token', refresh_token: tokenSet.refresh_token ?? '' }),
-          )
-          return { ...grant, tokenSet: nextTokenSet(tokenSet, { response, receivedAt, aud: pds.href }) }
+          ).catch(permission.rethrow)
+          return { ...grant, tokenSet: nextTokenSet(tokenSet, { response, sentAt, aud: pds.href }) }
         },
       }
     },
   }
 }
 
+/**
+ * Asks before each request, and remembers the refusal: the library makes any error of a fetch into one of the network,
+ * by which nobody could see that nothing was sent.
+ */
+function createPermission(beforeSending: () => Promise<void>) {
+  let refusal: { error: unknown } | undefined
+  return {
+    async ask(): Promise<void> {
+      try {
+        await beforeSending()
+      } catch (error) {
+        refusal = { error }
+        throw error
+      }
+    },
+    rethrow(error: unknown): never {
+      throw refusal === undefined ? error : refusal.error
+    },
+  }
+}
+
 type Next = {
   response: AtprotoOAuthTokenResponse
-  receivedAt: number
+  /** When the request was sent: the new access token ends no earlier than its life after that. */
+  sentAt: number
   aud: string
 }
 
-function nextTokenSet({ iss, sub }: Grant['tokenSet'], { response, receivedAt, aud }: Next): Grant['tokenSet'] {
+function nextTokenSet({ iss, sub }: Grant['tokenSet'], { response, sentAt, aud }: Next): Grant['tokenSet'] {
   if (response.sub !== sub) throw new Error('the token response is for another account')
   const { access_token, refresh_token, scope, token_type, expires_in } = response
   return {
@@ -90,7 +113,7 @@ function nextTokenSet({ iss, sub }: Grant['tokenSet'], { response, receivedAt, a
     token_type,
     access_token,
     ...(refresh_token === undefined ? {} : { refresh_token }),
-    ...(expires_in === undefined ? {} : { expires_at: tokenEnd(expires_in, receivedAt) }),
+    ...(expires_in === undefined ? {} : { expires_at: tokenEnd(expires_in, sentAt) }),
   }
 }
 

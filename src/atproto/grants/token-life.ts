@@ -14,11 +14,11 @@ const REFRESH_WITHOUT_END = 1 * HOUR
 export type TokenLife = { endsIn: number | null; refreshIn: number }
 
 /** The end that a token response says (RFC 6749 §5.1, `expires_in`), as an ISO date. */
-export function tokenEnd(expiresIn: number, receivedAt: number): string {
-  return new Date(receivedAt + Math.min(expiresIn * 1000, LONGEST_LIFE)).toISOString()
+export function tokenEnd(expiresIn: number, sentAt: number): string {
+  return new Date(sentAt + Math.min(expiresIn * 1000, LONGEST_LIFE)).toISOString()
 }
 
-/** By the system's clock, with which the end was written when the token was received. */
+/** By the system's clock, with which the end was written when the token was granted. */
 export function tokenLife({ tokenSet: { expires_at } }: Grant): TokenLife {
   if (expires_at === undefined) return { endsIn: null, refreshIn: REFRESH_WITHOUT_END }
   const endsIn = Math.min(Math.max(Date.parse(expires_at) - Date.now(), 0), LONGEST_LIFE)

@@ -59,8 +59,10 @@ async function openEmbedded(): Promise<Stores> {
   }
 }
 
-/** PostgreSQL and Redis; with `through` behind a line that can be cut. */
-export async function openServices(through: (url: string) => Promise<string> = async (url) => url): Promise<Stores> {
+/** PostgreSQL and Redis, whose keys have `redisPrefix`; with `through` behind a line that can be cut. */
+export async function openServices(
+  through: (url: string) => Promise<string> = async (url) => url,
+): Promise<Stores & { redisPrefix: string }> {
   const clock = createMovableClock()
   const statements: string[] = []
   const fresh = await createFreshDatabase(await fixture('template'))
@@ -79,6 +81,7 @@ export async function openServices(through: (url: string) => Promise<string> = a
   return {
     database,
     ephemeral,
+    redisPrefix: keyPrefix,
     clock,
     statements,
     async advance(ms) {

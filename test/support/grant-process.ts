@@ -23,6 +23,7 @@ export type Step =
   | 'save copy'
   | 'store'
   | 'lose'
+  | 'end lease'
 
 /** What comes between a step and its effect: it may fail it, hold it up, or do it. */
 export type Interference = (step: Step, work: () => Promise<unknown>) => Promise<unknown>
@@ -119,6 +120,7 @@ const STATEMENTS: [Step, string][] = [
   ['mark', 'SET "sentAt" = clock_timestamp()'],
   ['store', 'SET "sealed"'],
   ['lose', '"state" = \'lost\''],
+  ['end lease', '"leaseUntil" = NULL'],
   ['find', 'AS "isLeased"'],
 ]
 

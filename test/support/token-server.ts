@@ -20,7 +20,7 @@ export type TokenServer = {
   issue(tokenSet?: Parameters<typeof aGrant>[0]): Grant
   /** The way of one gateway process to the server. */
   requests(faults?: TokenServerFaults): RefreshRequest
-  /** Takes a grant back, as its owner does. */
+  /** Takes a grant back, whose refresh token must be the valid one (RFC 7009 §2.2: any other is ignored). */
   revoke(grant: Grant): Promise<void>
   /** Whether a grant is honoured. */
   honours(grant: Grant): boolean
@@ -41,6 +41,8 @@ export function createTokenServer(): TokenServer {
   let replays = 0
 
   const familyOf = ({ tokenSet: { refresh_token = '' } }: Grant) => refresh_token.split('.', 1)[0] ?? ''
+
+  const honours = (grant: Grant) => valid.get(familyOf(grant)) === grant.tokenSet.refresh_token
 
   function next(grant: Grant, family: string, serial: number): Grant {
     const refresh_token = `${family}.${serial}`
@@ -78,9 +80,9 @@ export function createTokenServer(): TokenServer {
       },
     }),
     async revoke(grant) {
-      valid.delete(familyOf(grant))
+      if (honours(grant)) valid.delete(familyOf(grant))
     },
-    honours: (grant) => valid.get(familyOf(grant)) === grant.tokenSet.refresh_token,
+    honours,
     moveAccounts() {
       hasMoved = true
     },

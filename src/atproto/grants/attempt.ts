@@ -1,6 +1,8 @@
+import type { Background } from '../../platform/background.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Sealer } from '../../store/sealing/sealer.ts'
 import { adoptNewest, type NewestParts } from './adopt.ts'
+import { endLease } from './end-lease.ts'
 import type { Grant, HeldGrant } from './grant.ts'
 import { IssuerMoved, type PreparedRefresh, RefreshRefused, type RefreshRequest } from './refresh-request.ts'
 import { refreshUnavailable } from './refresh-unavailable.ts'
@@ -10,6 +12,7 @@ import { openGrant } from './sealed-grant.ts'
 export type AttemptParts = NewestParts & {
   sealer: Sealer
   request: RefreshRequest
+  background: Background
   logger: Pick<Logger, 'info' | 'warn'>
   /** Called with what this process has refreshed. Never throws. */
   onRefreshed(held: HeldGrant): void
@@ -75,7 +78,7 @@ async function send(parts: AttemptParts, { row, lease, prepared }: Leased): Prom
     grant = await prepared.send(() => markSent(parts, lease))
   } catch (error) {
     if (error instanceof NotSent) {
-      await parts.rows.unmarkSent(lease).catch(noteUnreleased(parts, lease))
+      await endLease(parts, { lease, how: 'unmarkSent' })
       throw refreshUnavailable('the refresh token could not be sent in time', error)
     }
     if (error instanceof RefreshRefused) {
@@ -115,12 +118,7 @@ async function giveUp(parts: AttemptParts, row: GrantRow, reason: LostReason, ca
 /** Ends the lease, then fails. */
 function releasing(parts: AttemptParts, lease: Lease) {
   return async (error: unknown): Promise<never> => {
-    await parts.rows.release(lease).catch(noteUnreleased(parts, lease))
+    await endLease(parts, { lease, how: 'release' })
     throw error
   }
-}
-
-/** A lease that cannot be released now ends by itself within a minute. */
-function noteUnreleased({ logger }: AttemptParts, { id }: Lease) {
-  return (error: unknown) => logger.warn({ err: error, grantId: id }, 'lease of a grant not released')
 }

@@ -79,7 +79,7 @@ export function createGrants({ servers, ...parts }: Parts): Grants {
   const background = createBackground()
   const onRefreshed = (held: HeldGrant) =>
     background.add(checkAccount({ askAccountStatus, rows, logger, onChange }, held))
-  const refresher = createRefresher({ ...stores, request, logger, onRefreshed })
+  const refresher = createRefresher({ ...stores, request, background, logger, onRefreshed })
   const refreshSoon = createRefreshSoon({ refresher, background, logger })
 
   return {

@@ -195,8 +195,12 @@ describe('a grant', () => {
     ])('%s', async (_what, step, error) => {
       await expect(start({ interfere: failing(step, error) }).use(id)).rejects.toBe(error)
       expect(await row()).toMatchObject({ state: 'ok', generation: 0n, leaseUntil: null })
-      // An attempt that may have used the refresh token up is left alone for a minute, at once and without a wait.
-      if (step === 'send') await expect(start().use(id)).rejects.toMatchObject(unavailable)
+      if (step === 'send') {
+        // An attempt that may have used the refresh token up is left alone for a minute, at once and without a wait.
+        const next = start()
+        await expect(next.use(id)).rejects.toMatchObject(unavailable)
+        expect(next.steps).toEqual(['find', 'find', 'read copy'])
+      }
       await age(MINUTE + SECOND)
       expect((await start().use(id)).generation).toBe(1n)
       expect(server.replays).toBe(0)
@@ -211,6 +215,39 @@ describe('a grant', () => {
       await expect(start({ interfere: failing(step, error) }).use(id)).rejects.toMatchObject(unavailable)
       expect(server.sent).toBe(0)
       expect((await start().use(id)).generation).toBe(1n)
+    })
+
+    it('an attempt was not answered that another one began and ended meanwhile: nothing is sent', async () => {
+      const second = start({
+        interfere: async (step, work) => {
+          if (step === 'lease') {
+            const error = new GatewayError('PDS_UNAVAILABLE', 'away')
+            await expect(start({ interfere: failing('answer', error) }).use(id)).rejects.toBe(error)
+          }
+          return work()
+        },
+      })
+      await expect(second.use(id)).rejects.toMatchObject(unavailable)
+      expect(server.sent).toBe(1)
+      expect(await row()).toMatchObject({ state: 'ok', leaseUntil: null })
+    })
+
+    it.each<[string, Step]>([
+      ['nothing was sent', 'mark'],
+      ['its server did not answer', 'send'],
+    ])('the database is away when its lease is to be ended, since %s', async (_what, step) => {
+      let isAway = true
+      const process = start({
+        interfere: (current, work) =>
+          current === step || (current === 'end lease' && isAway) ? Promise.reject(new Error('away')) : work(),
+      })
+      await expect(process.use(id)).rejects.toThrow()
+      expect(await row()).toMatchObject({ leaseUntil: expect.any(Date) })
+      isAway = false
+      await eventually(async () => (await row()).leaseUntil === null, 'it is ended when the database is back')
+      const { sentAt } = await row()
+      if (step === 'mark') expect(sentAt).toBeNull()
+      else expect(sentAt).not.toBeNull()
     })
 
     it('the database is away when it is to be given up', async () => {

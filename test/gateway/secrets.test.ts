@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import { CurrentUserDocument, ExchangeTokenDocument, LogoutDocument } from '../../web/generated/graphql.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { openGrant } from '../support/grants.ts'
+import { askAuthorizationServer, openGrant } from '../support/grants.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorize, startSignIn } from '../support/sign-in.ts'
+import { ageGrant } from '../support/stored-grants.ts'
 import { describeGateway } from '../support/suite.ts'
+
+const HOUR = 60 * 60 * 1000
 
 describeGateway('secrets', () => {
   let atgate: TestGateway
@@ -25,9 +29,11 @@ describeGateway('secrets', () => {
       db.grant.findMany(),
       db.auditEvent.findMany(),
     ])
-    return JSON.stringify(rows, (_key, value: unknown) =>
-      value instanceof Uint8Array ? [Buffer.from(value).toString('latin1'), Buffer.from(value).toString('hex')] : value,
-    )
+    return JSON.stringify(rows, (_key, value: unknown) => {
+      if (typeof value === 'bigint') return String(value)
+      if (!(value instanceof Uint8Array)) return value
+      return [Buffer.from(value).toString('latin1'), Buffer.from(value).toString('hex')]
+    })
   }
 
   it('stand in no table, key of the ephemeral store, log line, answer or redirect', async () => {
@@ -61,12 +67,28 @@ describeGateway('secrets', () => {
     await note(await browser.send(callback.pathname + callback.search))
     const again = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } })
     answers.push(JSON.stringify(again.errors))
+    // A refresh, which leaves a copy, and one that is refused, which is logged.
+    const { grants } = atgate.gateway.atproto
+    const useWhenEnded = async () => {
+      await ageGrant(atgate.gateway.stores.db, session.grantId, 2 * HOUR)
+      return grants.use(session.grantId)
+    }
+    await useWhenEnded()
+    const refreshed = await openGrant(atgate.gateway, session.grantId)
+    await expect
+      .poll(async () => atgate.gateway.stores.ephemeral.get(`grant:${session.grantId}`))
+      .toEqual(expect.stringMatching(/^1 /))
+    const copied = await atgate.stores.dumpEphemeral()
+    await (await askAuthorizationServer(atgate.gateway, refreshed)).revoke()
+    await expect(useWhenEnded()).rejects.toThrow(GrantLost)
     const tables = await dumpTables()
     await browser.graphql(LogoutDocument)
 
     const secrets = {
       'access token': grant.tokenSet.access_token,
       'refresh token': grant.tokenSet.refresh_token ?? '',
+      'refreshed access token': refreshed.tokenSet.access_token,
+      'refreshed refresh token': refreshed.tokenSet.refresh_token ?? '',
       'DPoP key': (grant.dpopJwk as { d?: string }).d ?? '',
       'session secret': sessionSecret,
       'exchange token': exchangeToken,
@@ -76,13 +98,15 @@ describeGateway('secrets', () => {
     }
     const places = {
       tables: tables + (await dumpTables()),
-      'ephemeral store': flowsUnderWay + exchangeUnderWay + (await atgate.stores.dumpEphemeral()),
+      'ephemeral store': flowsUnderWay + exchangeUnderWay + copied + (await atgate.stores.dumpEphemeral()),
       log: atgate.logLines.join(''),
       answers: answers.join('\n'),
     }
     expect(flowsUnderWay).toContain('flow:')
     expect(exchangeUnderWay).toContain('exchange:')
+    expect(copied).toContain(`grant:${session.grantId}`)
     expect(atgate.logLines.length).toBeGreaterThan(5)
+    expect(atgate.logLines.join()).toContain('grant lost')
     for (const [place, text] of Object.entries(places)) {
       for (const [what, secret] of Object.entries(secrets)) {
         expect(secret.length, what).toBeGreaterThan(15)

@@ -4,9 +4,10 @@ import type { Sealer } from '../../store/sealing/sealer.ts'
 import { adoptNewest, type NewestParts } from './adopt.ts'
 import { endLease } from './end-lease.ts'
 import type { Grant, HeldGrant } from './grant.ts'
+import type { Lease } from './leases.ts'
 import { IssuerMoved, type PreparedRefresh, RefreshRefused, type RefreshRequest } from './refresh-request.ts'
 import { refreshUnavailable } from './refresh-unavailable.ts'
-import { GrantLost, type GrantRow, type Lease, type LostReason } from './rows.ts'
+import { GrantLost, type GrantRow, type LostReason } from './rows.ts'
 import { openGrant } from './sealed-grant.ts'
 
 export type AttemptParts = NewestParts & {

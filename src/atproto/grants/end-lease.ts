@@ -1,7 +1,8 @@
 import pRetry from 'p-retry'
 import type { Background } from '../../platform/background.ts'
 import type { Logger } from '../../platform/logger.ts'
-import type { GrantRows, Lease } from './rows.ts'
+import type { Lease } from './leases.ts'
+import type { GrantRows } from './rows.ts'
 
 type Parts = {
   rows: Pick<GrantRows, 'release' | 'unmarkSent'>

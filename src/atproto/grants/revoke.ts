@@ -6,8 +6,9 @@ import type { Sealer } from '../../store/sealing/sealer.ts'
 import type { OAuthClients } from '../client.ts'
 import type { NewestParts } from './adopt.ts'
 import type { Grant } from './grant.ts'
+import type { Lease } from './leases.ts'
 import { refreshUnavailable } from './refresh-unavailable.ts'
-import type { GrantRow, Lease } from './rows.ts'
+import type { GrantRow } from './rows.ts'
 import { openGrant } from './sealed-grant.ts'
 
 export type RevokeParts = Omit<NewestParts, 'onChange'> & {

@@ -3,6 +3,7 @@ import type { Sealer } from '../../store/sealing/sealer.ts'
 import type { Grant as GrantColumns, GrantState, Prisma, PrismaClient } from '../../store/sql/generated/client.ts'
 import type { OAuthClients } from '../client.ts'
 import type { Grant } from './grant.ts'
+import { ANSWER_TAKES, createGrantLeases, type GrantLeases } from './leases.ts'
 import { type SealedGrant, sealGrant } from './sealed-grant.ts'
 import { tokenLife } from './token-life.ts'
 
@@ -32,22 +33,14 @@ export type GrantRow = SealedGrant & {
   isUnderWay: boolean
 }
 
-/** The right to send the refresh token of one generation, until the lease ends or somebody stores another set. */
-export type Lease = Pick<SealedGrant, 'id' | 'generation'> & {
-  fence: bigint
-  /** When the refresh token was sent before; null if it never was. */
-  sentAt: Date | null
-  isUnderWay: boolean
-}
-
 /** `gone`: the session has ended meanwhile. `conflict`: another set of this generation is stored. */
 export type StoreOutcome = 'stored' | 'gone' | 'conflict'
 
 /**
- * The one writer of the Grant table. Each step of a refresh is one statement of its own, so that no transaction and no
- * connection is held while a server is asked, and compares times by the database's clock alone.
+ * The one writer of the Grant table, with its leases. Each step of a refresh is one statement of its own, so that no
+ * transaction and no connection is held while a server is asked, and compares times by the database's clock alone.
  */
-export interface GrantRows {
+export interface GrantRows extends GrantLeases {
   /** Writes a new grant, in the transaction that writes the session that it belongs to. */
   insert(
     tx: Prisma.TransactionClient,
@@ -61,16 +54,6 @@ export interface GrantRows {
   require(id: string): Promise<GrantRow>
   /** Finds a grant in whatever state it is. */
   find(id: string): Promise<GrantRow | null>
-  /** Leases a grant to be refreshed. Null when it is leased already, lost, or of another generation. */
-  lease(row: Pick<GrantRow, 'id' | 'generation'>): Promise<Lease | null>
-  /** Leases a grant to be revoked, in whatever state it is. Null when it is leased already, or gone. */
-  leaseToRevoke(id: string): Promise<Lease | null>
-  /** Records that the refresh token is sent now. False when the lease no longer covers the time that this takes. */
-  markSent(lease: Lease): Promise<boolean>
-  /** Takes `markSent` back, when nothing was sent, and ends the lease. */
-  unmarkSent(lease: Lease): Promise<void>
-  /** Ends the lease. */
-  release(lease: Lease): Promise<void>
   /** Stores a newer token set. The generation alone decides, not the lease: the last set of a server is the valid one. */
   store(newer: SealedGrant, grant: Grant): Promise<StoreOutcome>
   /** Gives a grant up. False when another generation is stored by now. */
@@ -95,12 +78,6 @@ const LONGEST_SCOPE = 8192
 /** How long an authorization server honours refresh tokens: atproto OAuth, "Tokens and Session Lifetime". */
 const REFRESH_LIFETIME = { public: 14 * DAY, confidential: 180 * DAY }
 
-// In seconds. A request and its one repetition have 10 s each, so a lease that covers SENDING_TAKES more covers both. An
-// answer that has not come after ANSWER_TAKES never comes.
-const LEASE = 60
-const SENDING_TAKES = 25
-const ANSWER_TAKES = 60
-
 export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRows {
   const lifetime = clients.isConfidential ? REFRESH_LIFETIME.confidential : REFRESH_LIFETIME.public
 
@@ -117,6 +94,8 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
   }
 
   return {
+    ...createGrantLeases(db),
+
     async insert(tx, id, grant) {
       const { sub: did, iss: issuer } = grant.tokenSet
       const sealed = await sealGrant(sealer, { id, did, generation: 0n, grant })
@@ -139,45 +118,6 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
     },
 
     find,
-
-    async lease({ id, generation }) {
-      const [lease] = await db.$queryRaw<Lease[]>`
-        UPDATE "Grant"
-           SET "leaseFence" = "leaseFence" + 1, "leaseUntil" = clock_timestamp() + ${LEASE}::int * interval '1 second'
-         WHERE "id" = ${id} AND "generation" = ${generation} AND "state" = 'ok'
-           AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp())
-     RETURNING "id", "generation", "leaseFence" AS "fence", "sentAt",
-               COALESCE("sentAt" > clock_timestamp() - ${ANSWER_TAKES}::int * interval '1 second', FALSE) AS "isUnderWay"`
-      return lease ?? null
-    },
-
-    async leaseToRevoke(id) {
-      const [lease] = await db.$queryRaw<Lease[]>`
-        UPDATE "Grant"
-           SET "leaseFence" = "leaseFence" + 1, "leaseUntil" = clock_timestamp() + ${LEASE}::int * interval '1 second'
-         WHERE "id" = ${id} AND ("leaseUntil" IS NULL OR "leaseUntil" < clock_timestamp())
-     RETURNING "id", "generation", "leaseFence" AS "fence", "sentAt", FALSE AS "isUnderWay"`
-      return lease ?? null
-    },
-
-    async markSent({ id, generation, fence }) {
-      const marked = await db.$executeRaw`
-        UPDATE "Grant" SET "sentAt" = clock_timestamp()
-         WHERE "id" = ${id} AND "generation" = ${generation} AND "leaseFence" = ${fence} AND "state" = 'ok'
-           AND "leaseUntil" > clock_timestamp() + ${SENDING_TAKES}::int * interval '1 second'`
-      return marked > 0
-    },
-
-    async unmarkSent({ id, generation, fence, sentAt }) {
-      await db.$executeRaw`
-        UPDATE "Grant" SET "sentAt" = ${sentAt}::timestamptz, "leaseUntil" = NULL
-         WHERE "id" = ${id} AND "generation" = ${generation} AND "leaseFence" = ${fence}`
-    },
-
-    async release({ id, fence }) {
-      await db.$executeRaw`
-        UPDATE "Grant" SET "leaseUntil" = NULL WHERE "id" = ${id} AND "leaseFence" = ${fence}`
-    },
 
     async store({ id, generation, sealed }, grant) {
       const { endsIn, refreshIn } = tokenLife(grant)

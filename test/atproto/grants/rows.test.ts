@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Grant } from '../../../src/atproto/grants/grant.ts'
-import { createGrantRows, GrantLost, type GrantRows, type Lease } from '../../../src/atproto/grants/rows.ts'
+import type { Lease } from '../../../src/atproto/grants/leases.ts'
+import { createGrantRows, GrantLost, type GrantRows } from '../../../src/atproto/grants/rows.ts'
 import { openGrant, sealGrant } from '../../../src/atproto/grants/sealed-grant.ts'
 import { newId } from '../../../src/platform/random.ts'
 import { aGrant, aSession } from '../../support/builders.ts'

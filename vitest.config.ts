@@ -21,6 +21,7 @@ const SERVICE_SUITES = ['test/services/**/*.test.ts']
 const STORE_SUITES = [
   'attacks/frequency',
   'gateway/flows-side-by-side',
+  'gateway/grant-refresh',
   'gateway/housekeeping',
   'gateway/linked-accounts',
   'gateway/lost-answers',

@@ -80,7 +80,7 @@ export function createGrants({ servers, ...parts }: Parts): Grants {
   const onRefreshed = (held: HeldGrant) =>
     background.add(checkAccount({ askAccountStatus, rows, logger, onChange }, held))
   const refresher = createRefresher({ ...stores, request, background, logger, onRefreshed })
-  const refreshSoon = createRefreshSoon({ refresher, background, logger })
+  const refreshSoon = createRefreshSoon({ refresher, background, clock: parts.clock, logger })
 
   return {
     insert: rows.insert,

@@ -58,7 +58,7 @@ async function startInFolder(env: Record<string, string> = {}) {
 }
 
 it('starts with no configuration, answers, and stops cleanly on SIGTERM, whatever its clients do', async () => {
-  const { gateway, port, url } = await startInFolder({ SHUTDOWN_SECONDS: '5' })
+  const { gateway, port, url } = await startInFolder({ SHUTDOWN_SECONDS: '10' })
   const response = await fetch(`${url}/oauth-client-metadata.json`)
   expect(await response.json()).toMatchObject({ application_type: 'native', token_endpoint_auth_method: 'none' })
   const [silent, halfSent, kept] = await Promise.all([1, 2, 3].map(() => openConnection(url)))
@@ -71,7 +71,7 @@ it('starts with no configuration, answers, and stops cleanly on SIGTERM, whateve
   expect((await fetch(`${url}/readyz`)).status).toBe(503)
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
   expect((await fetch(`${url}/oauth-client-metadata.json`)).status).toBe(200)
-  await expect.poll(() => isOpen(port), { timeout: 5000 }).toBe(false)
+  await expect.poll(() => isOpen(port), { timeout: 15_000 }).toBe(false)
   expect(await halfSent?.isClosed()).toMatch(/^HTTP\/1.1 503 /)
   await Promise.all([silent?.isClosed(), kept?.isClosed()])
   expect(await gateway.exitCode()).toBe(0)

@@ -7,6 +7,7 @@ import { TOKEN_LIFETIME } from '../../src/sessions/lifetime.ts'
 import { mintClientToken, mintDeveloperToken } from '../../src/sessions/token.ts'
 import { type Viewer, viewerOf } from '../../src/sessions/viewer.ts'
 import type { ClientToken, Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
+import { SEALED_GRANT } from './encryption-key.ts'
 
 const HOUR = 60 * 60 * 1000
 const DAY = 24 * HOUR
@@ -46,7 +47,7 @@ export async function aSession(
       did,
       issuer: 'https://pds.test',
       scope: 'atproto',
-      sealed: 'sealed',
+      sealed: SEALED_GRANT,
       expiresAt,
       updatedAt: new Date(now),
       refreshAfter: new Date(now + HOUR),

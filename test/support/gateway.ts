@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { inject } from 'vitest'
@@ -8,6 +7,7 @@ import type { Gateway } from '../../src/gateway.ts'
 import type { ConnectionLimits } from '../../src/http/connections.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { freePort } from '../../src/sandbox/network.ts'
+import { ENCRYPTION_KEY } from './encryption-key.ts'
 import { fixture } from './fixtures.ts'
 import { openStores, type Stores } from './stores.ts'
 
@@ -29,7 +29,7 @@ export type TestGateway = {
   close(): Promise<void>
 }
 
-const ENCRYPTION_KEYS = `test:${randomBytes(32).toString('base64url')}`
+const ENCRYPTION_KEYS = `${ENCRYPTION_KEY.id}:${Buffer.from(ENCRYPTION_KEY.secret).toString('base64url')}`
 
 export async function startGateway(
   env: Environment = {},

@@ -39,7 +39,13 @@ export async function writeSignedInSession(
       lastUsedAt: now,
       expiresAt: inTwoWeeks,
       account: {
-        create: { did, handle: 'alice.example.com', pdsUrl: 'https://pds.example.com', refreshedAt: now },
+        create: {
+          did,
+          handle: 'alice.example.com',
+          pdsUrl: 'https://pds.example.com',
+          refreshedAt: now,
+          lookUpAfter: inTwoWeeks,
+        },
       },
       group: { create: { id: newId(), activeDid: did, tokens: { create: token } } },
       grant: {

@@ -1,6 +1,7 @@
 import {
   AtprotoHandleResolverNode,
   CachedHandleResolver,
+  DidCacheMemory,
   DidError,
   DidResolverCached,
   DidResolverCommon,
@@ -16,6 +17,7 @@ import {
   type IdentityResolver as LibraryResolver,
 } from '@atproto-labs/identity-resolver'
 import type { Config } from '../config/config.ts'
+import { MINUTE } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { createHandleService } from './handle-service.ts'
 import { createSafeFetch } from './safe-fetch.ts'
@@ -38,18 +40,23 @@ export interface Identities {
   lookUp(did: string): Promise<Identity>
 }
 
+/** A document says which server is the authority over an account, so it is not believed for long. */
+const DOCUMENTS_KEPT = 10 * MINUTE
+
 export function createIdentities(config: Config): Identities {
   const { allowInsecurePds, plcDirectoryUrl, handleResolverUrl } = config.oauth
   const fetch = createSafeFetch({ allowInsecure: allowInsecurePds })
   // Addresses that the operator has chosen may be on http and in a private network.
   const trustedFetch = createSafeFetch({ allowInsecure: true })
   const directory = plcDirectoryUrl === null ? null : new URL(plcDirectoryUrl).origin
+  const didDocuments = new DidCacheMemory({ ttl: DOCUMENTS_KEPT, ttlAutopurge: false })
   const didResolver = new DidResolverCached(
     new DidResolverCommon({
       fetch: (input, init) => (originOf(input) === directory ? trustedFetch : fetch)(input, init),
       allowHttp: allowInsecurePds,
       ...(plcDirectoryUrl === null ? {} : { plcDirectoryUrl }),
     }),
+    didDocuments,
   )
   const handleResolver: HandleResolver = new CachedHandleResolver(
     handleResolverUrl === null ? new AtprotoHandleResolverNode() : createHandleService(handleResolverUrl, trustedFetch),

@@ -12,12 +12,12 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
       resolve: ({ session }) => session.did,
     }),
     handle: t.string({
-      description: 'The handle at the last completed flow; handle.invalid if it did not resolve back to the account.',
+      description: 'The handle, looked up once a day; handle.invalid if it does not resolve back to the account.',
       resolve: ({ session }) => session.account.handle,
     }),
     displayName: t.string({
       nullable: true,
-      description: 'From the profile record, at the last completed flow.',
+      description: 'From the profile record, read once a day.',
       resolve: ({ session }) => session.account.displayName,
     }),
     avatarUrl: t.string({

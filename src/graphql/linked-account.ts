@@ -10,7 +10,7 @@ export const LinkedAccount = builder.objectRef<LinkedAccountSource>('LinkedAccou
   fields: (t) => ({
     did: t.id({ description: 'The DID, which switchAccount takes.', resolve: ({ session }) => session.did }),
     handle: t.string({
-      description: 'The handle at the last completed flow.',
+      description: 'The handle, looked up once a day while the account is used.',
       resolve: ({ session }) => session.account.handle,
     }),
     displayName: t.string({

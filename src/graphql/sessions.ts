@@ -12,10 +12,19 @@ const SessionKind = builder.enumType('SessionKind', {
   } as const,
 })
 
+const ReauthenticationReason = builder.enumType('ReauthenticationReason', {
+  description: 'Why an account has to sign in again.',
+  values: {
+    MOVED: { description: 'It lives on another PDS now, which has granted nothing yet.' },
+    DEACTIVATED: { description: 'Its PDS serves it no more: it was deactivated, suspended or taken down.' },
+    REFUSED: { description: 'The grant has ended, or was revoked at the PDS.' },
+  } as const,
+})
+
 /** A place where an account is signed in. */
 export const Session = builder.prismaObject('Session', {
   description: 'A place where the account is signed in.',
-  include: { grant: { select: { state: true } } },
+  include: { grant: { select: { state: true, lostReason: true } } },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
     kind: t.field({
@@ -45,8 +54,25 @@ export const Session = builder.prismaObject('Session', {
       description: "True when the PDS no longer accepts this session's OAuth grant.",
       resolve: (session) => session.grant.state === 'lost',
     }),
+    reauthenticationReason: t.field({
+      type: ReauthenticationReason,
+      nullable: true,
+      description: 'Why the PDS no longer accepts it; null while it does.',
+      resolve: ({ grant }) => (grant.state === 'lost' ? reasonOf(grant.lostReason) : null),
+    }),
   }),
 })
+
+function reasonOf(lostReason: string | null): 'MOVED' | 'DEACTIVATED' | 'REFUSED' {
+  switch (lostReason) {
+    case 'moved':
+      return 'MOVED'
+    case 'deactivated':
+      return 'DEACTIVATED'
+    default:
+      return 'REFUSED'
+  }
+}
 
 builder.queryField('sessions', (t) =>
   t.prismaField({

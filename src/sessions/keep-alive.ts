@@ -1,3 +1,4 @@
+import { isDue, lookUpAgain } from '../accounts/look-up-again.ts'
 import type { Gateway } from '../gateway.ts'
 import { DAY, MINUTE } from '../platform/clock.ts'
 import type { AccountSession } from './client.ts'
@@ -7,18 +8,26 @@ import { touchSession } from './rows.ts'
 const TOUCH_INTERVAL = 5 * MINUTE
 
 /**
- * Keeps a session that is in use alive, in the background: every few minutes it slides, and a grant whose access token
- * is due is refreshed, which also finds out whether the PDS still honours it. Of requests that arrive together one does
- * each. Returns at once and never throws.
+ * Keeps a session that is in use alive, in the background: every few minutes it slides; a grant whose access token is
+ * due is refreshed, which also finds out whether the PDS still honours it; and an account is looked up once a day. Of
+ * requests that arrive together one does each. Returns at once and never throws.
  */
 export function keepAlive(gateway: Gateway, session: AccountSession): void {
   const now = gateway.runtime.clock()
   // By this process's clock, which is good enough for a hint: what is due is decided by the database's.
   const { state, refreshAfter } = session.grant
   if (state === 'ok' && refreshAfter.getTime() <= now) gateway.atproto.grants.refreshSoon(session.grantId)
+  if (isDue(session.account, now)) lookUp(gateway, session.did, now)
   if (session.lastUsedAt !== null && now - session.lastUsedAt.getTime() < TOUCH_INTERVAL) return
   touch(gateway, session, now).catch((error: unknown) =>
     gateway.runtime.logger.warn({ err: error, sessionId: session.id }, 'session not slid'),
+  )
+}
+
+function lookUp({ stores, atproto, runtime }: Gateway, did: string, now: number): void {
+  const parts = { db: stores.db, ...atproto, logger: runtime.logger }
+  lookUpAgain(parts, { did, now }).catch((error: unknown) =>
+    runtime.logger.warn({ err: error, did }, 'account not looked up'),
   )
 }
 

@@ -47,6 +47,8 @@ describeGateway('an identity that changes', () => {
 
   const needsReauthentication = async () => (await currentUserOf(browser))?.session.needsReauthentication
 
+  const reason = async () => (await currentUserOf(browser))?.session.reauthenticationReason
+
   /** Uses the session after an hour without use, and waits until the gateway has looked at its grant. */
   async function useAfterAnHour(lost: boolean): Promise<void> {
     const { db } = atgate.gateway.stores
@@ -61,7 +63,7 @@ describeGateway('an identity that changes', () => {
     else expect(await needsReauthentication()).toBe(false)
   }
 
-  it('to another handle is seen at the next sign-in', async () => {
+  it('to another handle is seen within a day, and at the next sign-in', async () => {
     const { account } = await signIn(browser, 'bob.test')
     const token = await tokenOf('bob.test')
     await callXrpc(network.pdsUrl, {
@@ -71,6 +73,10 @@ describeGateway('an identity that changes', () => {
     }).catch(ignoreEmptyBody)
     await useAfterAnHour(false)
     expect((await currentUserOf(browser))?.handle).toBe('bob.test')
+    // A day later.
+    const { db } = atgate.gateway.stores
+    await db.account.update({ where: { did: account.did }, data: { lookUpAfter: new Date(atgate.stores.clock()) } })
+    await eventually(async () => (await currentUserOf(browser))?.handle === 'robert.test', 'the new handle is shown')
     await signIn(browser, 'robert.test')
     expect(await currentUserOf(browser)).toMatchObject({ did: account.did, handle: 'robert.test' })
   })
@@ -81,17 +87,19 @@ describeGateway('an identity that changes', () => {
     await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, grantId))).revoke()
     await useAfterAnHour(true)
     expect((await currentUserOf(browser))?.handle).toBe('alice.test')
+    expect(await reason()).toBe('REFUSED')
     await signIn(browser, 'alice.test')
     expect(await needsReauthentication()).toBe(false)
   })
 
-  it('a deactivated account: the session says so', async () => {
+  it('a deactivated account: the session says so, until it is active again and has signed in again', async () => {
     await signIn(browser, 'carol.test')
     const token = await tokenOf('carol.test')
     await callXrpc(network.pdsUrl, { nsid: 'com.atproto.server.deactivateAccount', body: {}, token }).catch(
       ignoreEmptyBody,
     )
     await useAfterAnHour(true)
+    expect(await reason()).toBe('DEACTIVATED')
     // This one insists on having no body at all.
     const activate = `${network.pdsUrl}/xrpc/com.atproto.server.activateAccount`
     await fetch(activate, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
@@ -107,6 +115,7 @@ describeGateway('an identity that changes', () => {
     await new PlcClient(network.plcUrl).updatePds(account.did, rotationKey, elsewhere.url)
     await useAfterAnHour(true)
     expect((await currentUserOf(browser))?.did).toBe(account.did)
+    expect(await reason()).toBe('MOVED')
 
     await new PlcClient(network.plcUrl).updatePds(account.did, rotationKey, network.pdsUrl)
     await signIn(browser, 'alice.test')

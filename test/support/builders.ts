@@ -165,7 +165,9 @@ export async function eventsOf({ stores }: Pick<Stores, 'stores'>, sessionId: st
 
 async function anAccount(db: PrismaClient, { handle, now }: { handle: string; now: number }): Promise<string> {
   const did = didOf(handle)
-  const known = { handle, pdsUrl: 'https://pds.test', refreshedAt: new Date(now) }
+  // Nobody could look it up.
+  const lookUpAfter = new Date(now + 1000 * DAY)
+  const known = { handle, pdsUrl: 'https://pds.test', refreshedAt: new Date(now), lookUpAfter }
   await db.account.upsert({ where: { did }, create: { did, ...known }, update: known })
   return did
 }

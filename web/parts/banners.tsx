@@ -2,6 +2,7 @@ import { useClient } from 'urql'
 import { useAction } from '../api/use-action.ts'
 import { startAddAccount } from '../flows/start-add-account.ts'
 import { StartScopeUpgradeDocument } from '../generated/graphql.ts'
+import { wordsForReauthentication } from '../session/reauthentication-words.ts'
 import { useViewer } from '../session/viewer.ts'
 import { useNotify } from './notice.tsx'
 
@@ -30,7 +31,7 @@ export function Banners() {
     <>
       {user.session.needsReauthentication && (
         <section className="banner" aria-label="Sign in again">
-          <p>The server of {user.handle} no longer accepts this sign-in.</p>
+          <p>{wordsForReauthentication(user)}</p>
           <button type="button" className="button" disabled={isBusy} onClick={signInAgain}>
             Sign in again
           </button>

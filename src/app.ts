@@ -77,7 +77,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const { connectionLimits = CONNECTION_LIMITS } = options
   const server = await createServer(gateway, { graphql: createGraphqlServer(gateway), connectionLimits })
   const connections = drainConnections(server.server, runtime)
-  await atproto.revocations.resume()
+  // What an earlier process has left. Not waited for: servers take their time.
+  void atproto.revocations.resume()
   const stopHousekeeping = startHousekeeping(gateway)
 
   return {

@@ -26,6 +26,11 @@ export async function withSessionChanges<T>(
       await writer.lockGroups(groups)
       const returned = await work(writer)
       await writer.raiseVersions()
+      // With the sessions, so that no crash leaves a grant behind which nobody revokes.
+      await atproto.grants.due.markEnded(
+        tx,
+        writer.ended.map(({ grantId }) => grantId),
+      )
       return { rows: writer, result: returned }
     }),
   )

@@ -9,6 +9,7 @@ import type { PrismaClient } from '../../store/sql/generated/client.ts'
 import type { OAuthClients } from '../client.ts'
 import { type AskAccountStatus, checkAccount, createAskAccountStatus } from './check-account.ts'
 import { createGrantCopies } from './copies.ts'
+import { createDueRevocations, type DueRevocations } from './due-revocations.ts'
 import type { Grant, HeldGrant } from './grant.ts'
 import type { GrantChange } from './grant-change.ts'
 import { createPdsSession, type ReplaceRefused } from './pds-session.ts'
@@ -36,12 +37,8 @@ export interface Grants {
   refreshSoon(id: string): void
   /** Revokes a grant at its authorization server, then deletes it. Rejects when the server could not be asked. */
   revoke(id: string): Promise<void>
-  /**
-   * Deletes the grants of ended sessions that no server honours any more, and returns the ids of those still to be
-   * revoked.
-   * @param limit how many ids at most
-   */
-  findUnrevoked(limit: number): Promise<string[]>
+  /** Which grants of ended sessions are to be revoked, and when. */
+  readonly due: DueRevocations
   /** How many refreshed token sets this process holds that are not stored yet. */
   countUnstored(): number
   /** Waits for refreshes that are under way and stores what they bring, in `withinMs` milliseconds at most. */
@@ -90,10 +87,7 @@ export function createGrants({ servers, ...parts }: Parts): Grants {
     },
     refreshSoon,
     revoke: (id) => revokeStoredGrant({ ...stores, revokeAtServer: revoke }, id),
-    async findUnrevoked(limit) {
-      await rows.deleteExpired()
-      return rows.findUnrevoked(limit)
-    },
+    due: createDueRevocations(parts),
     countUnstored: unstored.count,
     async close(withinMs) {
       const deadline = performance.now() + withinMs

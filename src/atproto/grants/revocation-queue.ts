@@ -1,39 +1,61 @@
 import { OAuthResponseError } from '@atproto/oauth-client-node'
 import pRetry, { AbortError } from 'p-retry'
 import { SECOND } from '../../platform/clock.ts'
+import { inParallel } from '../../platform/in-parallel.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { SealError } from '../../store/sealing/sealer.ts'
+import type { DueRevocation, DueRevocations } from './due-revocations.ts'
 import { GrantUnreadable } from './grant.ts'
 import type { Grants } from './grants.ts'
 
 /** Revokes the grants of ended sessions at their authorization servers, in the background. */
 export interface RevocationQueue {
-  /** Queues a grant whose session has ended. Never blocks and never fails the caller. */
+  /**
+   * Revokes a grant whose session has ended. Never blocks and never fails the caller. Where many sessions end at once,
+   * what exceeds the places is left to `resume`.
+   */
   revokeSoon(grantId: string): void
-  /** Queues what is left, by an earlier process too: grants that no session points at. */
+  /**
+   * Works off what is due: what another process has left, and what could not be revoked before. Resolves when nothing
+   * is due any more; never rejects.
+   */
   resume(): Promise<void>
-  /** Waits for what is in progress and starts no more retries. The next `resume` finds what is left. */
+  /** Waits for what is in progress and begins nothing more. The next `resume` finds what is left. */
   close(): Promise<void>
 }
 
 type Parts = {
-  grants: Pick<Grants, 'revoke' | 'findUnrevoked'>
-  logger: Logger
+  grants: Pick<Grants, 'revoke'> & { due: Pick<DueRevocations, 'claim' | 'claimDue' | 'deleteGivenUp'> }
+  logger: Pick<Logger, 'info' | 'warn'>
 }
 
+/** For the failures of a moment. Whatever takes longer than these two minutes waits for `resume`. */
 const RETRIES = { retries: 5, minTimeout: 1 * SECOND, factor: 3, randomize: true }
-const RESUMED_AT_ONCE = 200
+
+/** How many grants are revoked at once right after their sessions have ended, and how many by `resume`. */
+const SOON_AT_ONCE = 100
+const RESUMED_AT_ONCE = 20
+
+/** Claimed together. At 20 seconds each they are through long before they are due again. */
+const BATCH = 200
 
 export function createRevocationQueue({ grants, logger }: Parts): RevocationQueue {
   const inProgress = new Map<string, Promise<void>>()
   const closing = new AbortController()
+  let resumed: Promise<void> | undefined
 
-  async function revoke(grantId: string): Promise<void> {
+  async function revokeClaimed(grantId: string): Promise<void> {
+    const due = await grants.due.claim(grantId)
+    if (due !== null) await revokeDue(due, RETRIES)
+  }
+
+  async function revokeDue({ id, issuer, attempts }: DueRevocation, retries: { retries: number }): Promise<void> {
     try {
-      await pRetry(() => attempt(grantId), { ...RETRIES, signal: closing.signal })
+      await pRetry(() => attempt(id), { ...retries, signal: closing.signal })
     } catch (error) {
       if (closing.signal.aborted) return
-      logger.warn({ err: error, grantId }, 'grant not revoked at its authorization server; housekeeping tries again')
+      const about = { err: error, grantId: id, issuer, attempts: attempts + 1 }
+      logger.warn(about, 'grant not revoked at its authorization server; housekeeping tries again')
     }
   }
 
@@ -46,27 +68,67 @@ export function createRevocationQueue({ grants, logger }: Parts): RevocationQueu
     }
   }
 
-  function revokeSoon(grantId: string): void {
-    if (inProgress.has(grantId) || closing.signal.aborted) return
-    const work = revoke(grantId).finally(() => inProgress.delete(grantId))
-    inProgress.set(grantId, work)
+  function track(grantId: string, work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => inProgress.delete(grantId))
+    inProgress.set(grantId, tracked)
+    return tracked
+  }
+
+  async function workOff(): Promise<void> {
+    while (!closing.signal.aborted) {
+      const due = await grants.due.claimDue(BATCH)
+      if (due.length === 0) return
+      const { over = [], open = [] } = Object.groupBy(due, (grant) => (isOver(grant) ? 'over' : 'open'))
+      await giveUp(over)
+      await inParallel(open, RESUMED_AT_ONCE, async (grant) => {
+        if (closing.signal.aborted || inProgress.has(grant.id)) return
+        await track(grant.id, revokeDue(grant, { retries: 0 }))
+      })
+    }
+  }
+
+  /** What no server honours, or no attempt has helped, is kept no longer. */
+  async function giveUp(over: readonly DueRevocation[]): Promise<void> {
+    if (over.length === 0) return
+    await grants.due.deleteGivenUp(over.map(({ id }) => id))
+    const expired = over.filter(({ hasExpired }) => hasExpired)
+    if (expired.length > 0) logger.info({ grants: expired.length }, 'grants of ended sessions expired; not revoked')
+    for (const { id, issuer, attempts } of over.filter(({ hasExpired }) => !hasExpired)) {
+      logger.warn({ grantId: id, issuer, attempts }, 'grant given up: not revoked at its authorization server')
+    }
+  }
+
+  function failed(what: string) {
+    return (error: unknown) => logger.warn({ err: error }, `${what}; housekeeping tries again`)
   }
 
   return {
-    revokeSoon,
+    revokeSoon(grantId) {
+      if (inProgress.has(grantId) || closing.signal.aborted || inProgress.size >= SOON_AT_ONCE) return
+      void track(grantId, revokeClaimed(grantId).catch(failed('grant not claimed to be revoked')))
+    },
 
-    async resume() {
-      for (const id of await grants.findUnrevoked(RESUMED_AT_ONCE)) revokeSoon(id)
+    resume() {
+      resumed ??= workOff()
+        .catch(failed('grants of ended sessions not revoked'))
+        .finally(() => {
+          resumed = undefined
+        })
+      return resumed
     },
 
     async close() {
       closing.abort()
-      await Promise.all(inProgress.values())
+      await Promise.all([...inProgress.values(), resumed])
     },
   }
 }
 
-/** Whether another try would end the same: the server refuses for good, or the stored grant cannot be read. */
+function isOver({ hasExpired, isTriedOut }: DueRevocation): boolean {
+  return hasExpired || isTriedOut
+}
+
+/** Whether another try at once would end the same: the server refuses, or the stored grant cannot be read. */
 function isPermanent(error: unknown): error is Error {
   return (
     error instanceof SealError ||

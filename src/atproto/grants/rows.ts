@@ -59,10 +59,6 @@ export interface GrantRows extends GrantLeases {
   /** Gives a grant up. False when another generation is stored by now. */
   markLost(row: Pick<GrantRow, 'id' | 'generation'>, reason: LostReason): Promise<boolean>
   delete(id: string): Promise<void>
-  /** The ids of grants that no session has and that are still to be revoked, `limit` of them at most. */
-  findUnrevoked(limit: number): Promise<string[]>
-  /** Deletes grants that no session has and that no server honours any more. */
-  deleteExpired(): Promise<void>
 }
 
 type Parts = {
@@ -149,15 +145,6 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
 
     async delete(id) {
       await db.grant.deleteMany({ where: { id } })
-    },
-
-    async findUnrevoked(limit) {
-      const rows = await db.grant.findMany({ where: { session: null }, select: { id: true }, take: limit })
-      return rows.map(({ id }) => id)
-    },
-
-    async deleteExpired() {
-      await db.grant.deleteMany({ where: { session: null, expiresAt: { lt: new Date(clock()) } } })
     },
   }
 }

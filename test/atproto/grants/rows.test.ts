@@ -4,7 +4,7 @@ import type { Lease } from '../../../src/atproto/grants/leases.ts'
 import { createGrantRows, GrantLost, type GrantRows } from '../../../src/atproto/grants/rows.ts'
 import { openGrant, sealGrant } from '../../../src/atproto/grants/sealed-grant.ts'
 import { newId } from '../../../src/platform/random.ts'
-import { aGrant, aSession } from '../../support/builders.ts'
+import { aGrant } from '../../support/builders.ts'
 import { ageGrant } from '../../support/stored-grants.ts'
 import { openUnitGateway, type UnitGateway } from '../../support/unit-gateway.ts'
 
@@ -253,29 +253,5 @@ describe('grant rows', () => {
     // No failure: another process may have been first.
     await rows.delete(row.id)
     expect(await rows.find(other.id)).not.toBeNull()
-  })
-
-  it('find the grants that no session has, as many as asked for', async () => {
-    await gateway.stores.db.grant.deleteMany({ where: { session: null } })
-    const { session } = await aSession({ db: gateway.stores.db })
-    const left = [await insert(), await insert(), await insert()]
-    const found = await rows.findUnrevoked(10)
-    expect(found.toSorted()).toEqual(left.map(({ id }) => id).toSorted())
-    expect(found).not.toContain(session.grantId)
-    expect(await rows.findUnrevoked(2)).toHaveLength(2)
-  })
-
-  it('delete those that no server honours any more, unless a session has them', async () => {
-    const expired = await insert()
-    const { session } = await aSession({ db: gateway.stores.db, now }, { grant: { expiresAt: new Date(now) } })
-    now += 14 * DAY
-    await rows.deleteExpired()
-    expect(await rows.find(expired.id)).not.toBeNull()
-    const fresh = await insert()
-    now += 1
-    await rows.deleteExpired()
-    expect(await rows.find(expired.id)).toBeNull()
-    expect(await rows.find(fresh.id)).not.toBeNull()
-    expect(await gateway.stores.db.grant.count({ where: { id: session.grantId } })).toBe(1)
   })
 })

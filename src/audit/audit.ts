@@ -1,5 +1,5 @@
 import { newId } from '../platform/random.ts'
-import type { Prisma } from '../store/sql/generated/client.ts'
+import type { Prisma, PrismaClient } from '../store/sql/generated/client.ts'
 
 /** Where a request came from. */
 export type ClientInfo = { ip: string | null; userAgent: string | null }
@@ -26,4 +26,18 @@ export async function audit(
   { now, client, ...entry }: AuditEntry & { now: Date; client: ClientInfo },
 ): Promise<void> {
   await tx.auditEvent.create({ data: { id: newId(), at: now, ...entry, ...client } })
+}
+
+/**
+ * Deletes audit events from before `before`, at most `take`.
+ * @returns how many; fewer than `take` when no more are, or others are deleting them
+ */
+export async function deleteAuditEvents(
+  db: Pick<PrismaClient, '$executeRaw'>,
+  { before, take }: { before: Date; take: number },
+): Promise<number> {
+  return db.$executeRaw`
+    DELETE FROM "AuditEvent"
+     WHERE "id" IN (SELECT "id" FROM "AuditEvent" WHERE "at" <= ${before}::timestamptz
+                     ORDER BY "at" LIMIT ${take}::int FOR UPDATE SKIP LOCKED)`
 }

@@ -17,3 +17,17 @@ export async function claimFlow({ stores, runtime }: Pick<Gateway, 'stores' | 'r
   const { count } = await stores.db.claimedFlow.createMany({ data: [claim], skipDuplicates: true })
   return count === 1
 }
+
+/**
+ * Deletes the claims of flows that nobody can finish any more, at most `take`.
+ * @returns how many; fewer than `take` when no more are, or others are deleting them
+ */
+export async function deleteClaims(
+  { stores, runtime }: Pick<Gateway, 'stores' | 'runtime'>,
+  { take }: { take: number },
+): Promise<number> {
+  return stores.db.$executeRaw`
+    DELETE FROM "ClaimedFlow"
+     WHERE "id" IN (SELECT "id" FROM "ClaimedFlow" WHERE "endsAt" <= ${new Date(runtime.clock())}::timestamptz
+                     ORDER BY "endsAt" LIMIT ${take}::int FOR UPDATE SKIP LOCKED)`
+}

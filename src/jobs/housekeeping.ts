@@ -1,23 +1,37 @@
+import { deleteAuditEvents } from '../audit/audit.ts'
+import { deleteClaims } from '../flows/claim.ts'
 import { EXCHANGE_TOKEN_TTL } from '../flows/exchange-token.ts'
 import type { Gateway } from '../gateway.ts'
 import { DAY, MINUTE } from '../platform/clock.ts'
+import { StoreUnavailable } from '../platform/errors.ts'
+import { deleteEmptyGroups } from '../sessions/delete-empty-groups.ts'
+import { endExpiredSessions, endExpiredSingles, endUnexchanged } from '../sessions/end-expired.ts'
 import { endTokens } from '../sessions/end-tokens.ts'
-import { withSessionChanges } from '../sessions/with-session-changes.ts'
-import type { Prisma } from '../store/sql/generated/client.ts'
+import { untilDone, walk } from './until-done.ts'
 
-/** How many rows a round ends at most of each kind; the rest waits for the next round, so that no round takes long. */
-const BATCH = 200
 const INTERVAL = 5 * MINUTE
 
-/** Sweeps every five minutes, also beside other replicas; call the returned function to stop. */
+/** How often whole tables are walked through. */
+const WALK_INTERVAL = 1 * DAY
+
+/**
+ * Sweeps every five minutes, also beside other replicas; the returned function stops it and resolves once the batch
+ * under way is done.
+ */
 export function startHousekeeping(gateway: Gateway): () => Promise<void> {
-  let round = Promise.resolve()
+  let round: Promise<void> | undefined
+  let walkedAt = Number.NEGATIVE_INFINITY
+
+  async function runRound(): Promise<void> {
+    const walks = performance.now() - walkedAt >= WALK_INTERVAL
+    if (walks) walkedAt = performance.now()
+    await sweep(gateway, { walks })
+    round = undefined
+  }
+
+  // A round that takes longer than the interval goes on, and no second one begins beside it.
   const timer = setInterval(() => {
-    round = round
-      .then(() => sweep(gateway))
-      .catch((error: unknown) =>
-        gateway.runtime.logger.warn({ err: error }, 'housekeeping failed until its next round'),
-      )
+    round ??= runRound()
   }, INTERVAL)
   timer.unref()
   return async () => {
@@ -26,26 +40,50 @@ export function startHousekeeping(gateway: Gateway): () => Promise<void> {
   }
 }
 
-/** One round: what nobody can use any more, grants that were not revoked, audit events past their time. */
-export async function sweep(gateway: Gateway): Promise<void> {
-  const now = gateway.runtime.clock()
-  await sweepSessions(gateway, { expiresAt: { lte: new Date(now) } })
-  await sweepSessions(gateway, { exchangedAt: null, createdAt: { lte: new Date(now - EXCHANGE_TOKEN_TTL - MINUTE) } })
-  await endTokens(gateway, { take: BATCH })
-  await gateway.stores.db.claimedFlow.deleteMany({ where: { endsAt: { lte: new Date(now) } } })
-  await gateway.atproto.revocations.resume()
-  await sweepAuditEvents(gateway, new Date(now - gateway.config.auditDays * DAY))
+/**
+ * Works off whatever nobody can use any more: in batches, each a transaction of its own, until it is done or the
+ * process closes. A step that fails keeps no other from its work. Grants are revoked in the background. Never rejects.
+ * @param options `walks`: whether to look through whole tables too, for what a running release never leaves behind
+ */
+export async function sweep(gateway: Gateway, { walks = true }: { walks?: boolean } = {}): Promise<void> {
+  const { runtime } = gateway
+  for (const [step, work] of Object.entries({ ...STEPS, ...(walks ? WALKS : {}) })) {
+    try {
+      await work(gateway)
+    } catch (error) {
+      runtime.logger.warn({ err: error, step }, 'housekeeping failed until its next round')
+      // Nothing else can be done then, and one line of the log is enough.
+      if (error instanceof StoreUnavailable) return
+    }
+  }
+  void gateway.atproto.revocations.resume()
 }
 
-async function sweepSessions(gateway: Gateway, where: Prisma.SessionWhereInput): Promise<void> {
-  const found = await gateway.stores.db.session.findMany({ where, select: { id: true }, take: BATCH })
-  if (found.length === 0) return
-  // The condition is checked again: a session that was used or exchanged meanwhile is kept.
-  const stillSo = { AND: [where, { id: { in: found.map(({ id }) => id) } }] }
-  await withSessionChanges(gateway, {}, (rows) => rows.end(stillSo))
+type Step = (gateway: Gateway) => Promise<void>
+
+const STEPS: Record<string, Step> = {
+  'expired sessions': (gateway) => batches(gateway, (take) => endExpiredSessions(gateway, { take })),
+  'expired developer tokens': (gateway) => batches(gateway, (take) => endExpiredSingles(gateway, { take })),
+  'sessions not exchanged': (gateway) =>
+    batches(gateway, (take) => endUnexchanged(gateway, { take, before: ago(gateway, EXCHANGE_TOKEN_TTL + MINUTE) })),
+  'ended tokens': (gateway) => batches(gateway, (take) => endTokens(gateway, { take })),
+  'claimed flows': (gateway) => batches(gateway, (take) => deleteClaims(gateway, { take })),
+  'audit events': (gateway) => {
+    const before = ago(gateway, gateway.config.auditDays * DAY)
+    return batches(gateway, (take) => deleteAuditEvents(gateway.stores.db, { before, take }))
+  },
 }
 
-async function sweepAuditEvents({ stores }: Gateway, before: Date): Promise<void> {
-  const old = await stores.db.auditEvent.findMany({ where: { at: { lte: before } }, select: { id: true }, take: BATCH })
-  await stores.db.auditEvent.deleteMany({ where: { id: { in: old.map(({ id }) => id) } } })
+/** Of a session that an older release ended while it ran beside this one, the grant is left. */
+const WALKS: Record<string, Step> = {
+  'grants without a session': ({ atproto, runtime }) => walk(runtime.closing, atproto.grants.due.markStrays),
+  'empty groups': (gateway) => walk(gateway.runtime.closing, (part) => deleteEmptyGroups(gateway, part)),
+}
+
+function batches({ runtime }: Gateway, batch: (take: number) => Promise<number>): Promise<void> {
+  return untilDone(runtime.closing, batch)
+}
+
+function ago({ runtime }: Gateway, ms: number): Date {
+  return new Date(runtime.clock() - ms)
 }

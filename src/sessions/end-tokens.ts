@@ -7,18 +7,27 @@ const MAX_UNUSED = 5
 
 /**
  * Deletes tokens that have ended, at most `take` of them, and ends the sessions of their groups that no other token
- * reaches: a client that never received its token, or has a newer one.
+ * reaches: a client that never received its token, or has a newer one. Groups that somebody else is changing are passed
+ * over.
+ * @returns how many tokens were found; fewer than `take` when no more are
  */
-export async function endTokens(gateway: ChangeParts, { take }: { take: number }): Promise<void> {
+export async function endTokens(gateway: ChangeParts, { take }: { take: number }): Promise<number> {
   const now = new Date(gateway.runtime.clock())
-  const where = { endsAt: { lte: now } }
-  const found = await gateway.stores.db.clientToken.findMany({ where, select: { id: true, groupId: true }, take })
-  for (const [groupId, tokens] of Map.groupBy(found, (token) => token.groupId)) {
-    await withSessionChanges(gateway, { groups: [groupId] }, async (rows) => {
-      await rows.deleteTokens(tokens.map(({ id }) => id))
-      await endUnreached(rows, groupId, now)
-    })
-  }
+  return withSessionChanges(gateway, {}, async (rows) => {
+    const found = await rows.tx.$queryRaw<{ id: string; groupId: string }[]>`
+      SELECT "ClientToken"."id", "ClientToken"."groupId"
+        FROM "ClientToken" JOIN "SessionGroup" ON "SessionGroup"."id" = "ClientToken"."groupId"
+       WHERE "ClientToken"."endsAt" <= ${now}::timestamptz
+       ORDER BY "ClientToken"."endsAt" LIMIT ${take}::int
+         FOR UPDATE OF "SessionGroup" SKIP LOCKED`
+    if (found.length === 0) return 0
+    await rows.deleteEndedTokens(
+      found.map(({ id }) => id),
+      now,
+    )
+    await endUnreached(rows, [...new Set(found.map(({ groupId }) => groupId))], now)
+    return found.length
+  })
 }
 
 /**
@@ -34,12 +43,13 @@ export async function boundUnusedTokens(rows: SessionRows, groupId: string, now:
   })
   if (tooMany.length === 0) return
   await rows.deleteTokens(tooMany.map(({ id }) => id))
-  await endUnreached(rows, groupId, now)
+  await endUnreached(rows, [groupId], now)
 }
 
-async function endUnreached(rows: SessionRows, groupId: string, now: Date): Promise<void> {
-  const sessions = await rows.tx.session.findMany({ where: { groupId } })
-  const tokens = await rows.tx.clientToken.findMany({ where: { groupId, endsAt: { gt: now } } })
-  const reached = new Set(tokens.flatMap((token) => reachedBy(token, sessions)).map(({ id }) => id))
-  await rows.end({ groupId, id: { notIn: [...reached] } })
+async function endUnreached(rows: SessionRows, groupIds: readonly string[], now: Date): Promise<void> {
+  const where = { groupId: { in: [...groupIds] } }
+  const sessions = Map.groupBy(await rows.tx.session.findMany({ where }), ({ groupId }) => groupId)
+  const tokens = await rows.tx.clientToken.findMany({ where: { ...where, endsAt: { gt: now } } })
+  const reached = tokens.flatMap((token) => reachedBy(token, sessions.get(token.groupId) ?? []))
+  await rows.end({ ...where, id: { notIn: [...new Set(reached.map(({ id }) => id))] } })
 }

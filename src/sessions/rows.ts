@@ -140,6 +140,11 @@ export class SessionRows {
     await this.tx.clientToken.deleteMany({ where: { id: { in: [...ids] } } })
   }
 
+  /** Deletes those of the tokens that have ended, of locked groups: one that was used meanwhile goes on. */
+  async deleteEndedTokens(ids: readonly string[], now: Date): Promise<void> {
+    await this.tx.clientToken.deleteMany({ where: { id: { in: [...ids] }, endsAt: { lte: now } } })
+  }
+
   /** Makes another account of a locked group the active one. */
   async activate(groupId: string, did: string): Promise<void> {
     this.#changedGroups.add(groupId)
@@ -174,13 +179,13 @@ export class SessionRows {
       this.changedIds.add(session.id)
       if (session.groupId !== null) this.#changedGroups.add(session.groupId)
     }
-    await this.#deleteEmptyGroups(ended)
+    await this.deleteEmptyGroups(ended.flatMap(({ groupId }) => groupId ?? []))
     return ended
   }
 
-  async #deleteEmptyGroups(ended: readonly EndedSession[]): Promise<void> {
-    const ids = ended.flatMap(({ groupId }) => groupId ?? [])
-    await this.tx.sessionGroup.deleteMany({ where: { id: { in: ids }, sessions: { none: {} } } })
+  /** Deletes those of the locked groups that have no session, with their tokens. */
+  async deleteEmptyGroups(ids: readonly string[]): Promise<void> {
+    await this.tx.sessionGroup.deleteMany({ where: { id: { in: [...ids] }, sessions: { none: {} } } })
   }
 }
 

@@ -3,6 +3,7 @@ import { sweep } from '../../src/jobs/housekeeping.ts'
 import { newId } from '../../src/platform/random.ts'
 import { freePort } from '../../src/sandbox/network.ts'
 import { ExchangeTokenDocument, LogoutDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
+import { withMembers } from '../support/faults.ts'
 import {
   addAccount,
   currentUserOf,
@@ -139,21 +140,47 @@ describeGateway('housekeeping', () => {
     const past = { updatedAt: new Date(0), refreshAfter: new Date(0), expiresAt: new Date(0) }
     await atgate.gateway.stores.db.grant.create({ data: { ...orphan, ...past } })
     await sweep(atgate.gateway)
-    expect(await remaining()).toEqual(NOTHING)
+    await becomesNothing()
   })
 
-  it('works in bounded batches, and deletes audit events past their time', async () => {
+  it('works in bounded batches until it is done, and deletes audit events past their time', async () => {
     const { db } = atgate.gateway.stores
     const { clock } = atgate.stores
     await db.auditEvent.deleteMany()
     const event = (at: number) => ({ id: newId(), at: new Date(at), kind: 'signed_out' })
     const old = clock() - 91 * DAY
-    await db.auditEvent.createMany({ data: Array.from({ length: 250 }, () => event(old)) })
+    await db.auditEvent.createMany({ data: Array.from({ length: 1100 }, () => event(old)) })
     await db.auditEvent.create({ data: event(clock() - 89 * DAY) })
-    await sweep(atgate.gateway)
-    expect(await db.auditEvent.count()).toBe(51)
+    const before = atgate.stores.statements.length
     await sweep(atgate.gateway)
     expect(await db.auditEvent.count()).toBe(1)
+    const statements = atgate.stores.statements.slice(before)
+    expect(statements.filter((sql) => sql.includes('DELETE FROM "AuditEvent"'))).toHaveLength(3)
+  })
+
+  it('forgets the claims of flows that nobody can finish any more', async () => {
+    const { db } = atgate.gateway.stores
+    await signIn(browser, 'alice.test')
+    expect(await db.claimedFlow.count()).toBeGreaterThan(0)
+    await atgate.stores.advance(16 * MINUTE)
+    await signIn(browser, 'alice.test')
+    await sweep(atgate.gateway)
+    expect(await db.claimedFlow.count()).toBe(1)
+  })
+
+  it('goes on with the other steps where one fails, and says which', async () => {
+    const { db } = atgate.gateway.stores
+    await db.auditEvent.create({ data: { id: newId(), at: new Date(0), kind: 'signed_out' } })
+    const failing = withMembers(db, { $transaction: () => Promise.reject(new Error('no transaction')) })
+    const logLines: object[] = []
+    const logger = withMembers(atgate.gateway.runtime.logger, { warn: (line: object) => void logLines.push(line) })
+    await sweep({
+      ...atgate.gateway,
+      stores: { ...atgate.gateway.stores, db: failing },
+      runtime: { ...atgate.gateway.runtime, logger },
+    })
+    expect(await db.auditEvent.count({ where: { at: new Date(0) } })).toBe(0)
+    expect(logLines).toContainEqual(expect.objectContaining({ step: 'expired sessions' }))
   })
 
   it('may be done by several replicas at once', async () => {

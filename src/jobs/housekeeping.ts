@@ -48,6 +48,8 @@ export function startHousekeeping(gateway: Gateway): () => Promise<void> {
 export async function sweep(gateway: Gateway, { walks = true }: { walks?: boolean } = {}): Promise<void> {
   const { runtime } = gateway
   for (const [step, work] of Object.entries({ ...STEPS, ...(walks ? WALKS : {}) })) {
+    // In the background: servers take their time. There is more to revoke after each step.
+    void gateway.atproto.revocations.resume()
     try {
       await work(gateway)
     } catch (error) {

@@ -13,7 +13,7 @@ type Batch = { take: number }
  */
 export async function endExpiredSessions(gateway: ChangeParts, { take }: Batch): Promise<number> {
   const now = new Date(gateway.runtime.clock())
-  return withSessionChanges(gateway, {}, async (rows) => {
+  return withSessionChanges(gateway, { revokesLater: true }, async (rows) => {
     const picked = await rows.tx.$queryRaw<{ id: string }[]>`
       SELECT "Session"."id"
         FROM "Session" JOIN "SessionGroup" ON "SessionGroup"."id" = "Session"."groupId"
@@ -30,7 +30,7 @@ export async function endExpiredSessions(gateway: ChangeParts, { take }: Batch):
  */
 export async function endExpiredSingles(gateway: ChangeParts, { take }: Batch): Promise<number> {
   const now = new Date(gateway.runtime.clock())
-  return withSessionChanges(gateway, {}, async (rows) => {
+  return withSessionChanges(gateway, { revokesLater: true }, async (rows) => {
     const picked = await rows.tx.$queryRaw<{ id: string }[]>`
       SELECT "id" FROM "Session" WHERE "expiresAt" <= ${now}::timestamptz AND "groupId" IS NULL
        ORDER BY "expiresAt" LIMIT ${take}::int FOR UPDATE SKIP LOCKED`
@@ -43,7 +43,7 @@ export async function endExpiredSingles(gateway: ChangeParts, { take }: Batch): 
  * @returns how many were found
  */
 export async function endUnexchanged(gateway: ChangeParts, { take, before }: Batch & { before: Date }) {
-  return withSessionChanges(gateway, {}, async (rows) => {
+  return withSessionChanges(gateway, { revokesLater: true }, async (rows) => {
     const picked = await rows.tx.$queryRaw<{ id: string }[]>`
       SELECT "id" FROM "Session" WHERE "exchangedAt" IS NULL AND "createdAt" <= ${before}::timestamptz
        ORDER BY "createdAt" LIMIT ${take}::int FOR UPDATE SKIP LOCKED`

@@ -13,7 +13,7 @@ const MAX_UNUSED = 5
  */
 export async function endTokens(gateway: ChangeParts, { take }: { take: number }): Promise<number> {
   const now = new Date(gateway.runtime.clock())
-  return withSessionChanges(gateway, {}, async (rows) => {
+  return withSessionChanges(gateway, { revokesLater: true }, async (rows) => {
     const found = await rows.tx.$queryRaw<{ id: string; groupId: string }[]>`
       SELECT "ClientToken"."id", "ClientToken"."groupId"
         FROM "ClientToken" JOIN "SessionGroup" ON "SessionGroup"."id" = "ClientToken"."groupId"

@@ -8,16 +8,18 @@ export type ChangeParts = Pick<Gateway, 'stores' | 'atproto' | 'runtime'>
 type Options = {
   /** The groups that the work is about. They are locked first; `rows.hasGroup` says which of them exist. */
   groups?: readonly string[]
+  /** Leaves the grants of ended sessions to housekeeping, which works off any number of them. */
+  revokesLater?: boolean
 }
 
 /**
- * Runs a transaction that changes sessions, twice if another one gets in its way. Once it is committed, the grants of ended sessions are revoked and clients
- * are told.
+ * Runs a transaction that changes sessions, twice if another one gets in its way. Once it is committed, the grants of
+ * ended sessions are revoked and clients are told.
  * @returns what the work returned
  */
 export async function withSessionChanges<T>(
   { stores, atproto, runtime }: ChangeParts,
-  { groups = [] }: Options,
+  { groups = [], revokesLater = false }: Options,
   work: (rows: SessionRows) => Promise<T>,
 ): Promise<T> {
   const { rows, result } = await withOneRetry(() =>
@@ -35,7 +37,7 @@ export async function withSessionChanges<T>(
     }),
   )
   if (rows.changedIds.size > 0) runtime.logger.debug({ sessionIds: [...rows.changedIds] }, 'sessions changed')
-  for (const { grantId } of rows.ended) atproto.revocations.revokeSoon(grantId)
+  if (!revokesLater) for (const { grantId } of rows.ended) atproto.revocations.revokeSoon(grantId)
   const changes = rows.announcements.length > 0 ? rows.announcements : changesOf(rows.ended)
   for (const change of changes) announce({ stores, runtime }, change)
   return result

@@ -46,7 +46,8 @@ export function createRevocationQueue({ grants, logger }: Parts): RevocationQueu
 
   async function revokeClaimed(grantId: string): Promise<void> {
     const due = await grants.due.claim(grantId)
-    if (due !== null) await revokeDue(due, RETRIES)
+    if (due === null) return
+    await (isOver(due) ? giveUp([due]) : revokeDue(due, RETRIES))
   }
 
   async function revokeDue({ id, issuer, attempts }: DueRevocation, retries: { retries: number }): Promise<void> {

@@ -59,6 +59,14 @@ describe('the revocation queue', () => {
     expect(revoke).toHaveBeenCalledTimes(2)
   })
 
+  it('asks no server about a grant that has expired with its session', async () => {
+    claim.mockResolvedValue(aDue('a', { hasExpired: true }))
+    queue.revokeSoon('a')
+    await pass(HOUR)
+    expect(revoke).not.toHaveBeenCalled()
+    expect(deleteGivenUp.mock.calls).toEqual([[['a']]])
+  })
+
   it('leaves a grant to whoever has claimed it', async () => {
     claim.mockResolvedValue(null)
     queue.revokeSoon('a')

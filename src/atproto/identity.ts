@@ -36,7 +36,10 @@ export interface Identities {
    * @throws GatewayError INVALID_HANDLE, HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
    */
   find(input: string): Promise<{ input: string; did: string }>
-  /** The account's identity as it is now, past every cache. */
+  /**
+   * The account's identity as it is now, past every cache.
+   * @throws GatewayError HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
+   */
   lookUp(did: string): Promise<Identity>
 }
 
@@ -83,8 +86,12 @@ export function createIdentities(config: Config): Identities {
     },
 
     async lookUp(did) {
-      const { handle, didDoc } = await resolver.resolve(did, { noCache: true })
-      return { did, handle, pdsUrl: extractPdsUrl(didDoc).origin }
+      try {
+        const { handle, didDoc } = await resolver.resolve(did, { noCache: true })
+        return { did, handle, pdsUrl: extractPdsUrl(didDoc).origin }
+      } catch (error) {
+        throw asLookUpError(error, did)
+      }
     },
   }
 }

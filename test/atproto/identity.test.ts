@@ -40,6 +40,11 @@ describe("an operator's own directory and handle resolver, on http and at a priv
     expect(await identities().lookUp(DID)).toEqual(identity)
   })
 
+  it('may be away, which is no mistake of ours', async () => {
+    const away = createIdentities(loadConfig({ PLC_DIRECTORY_URL: 'http://127.0.0.1:9', HANDLE_RESOLVER_URL: url }))
+    await expect(away.lookUp(DID)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' })
+  })
+
   it('make no other private address trusted', async () => {
     const { port } = server.address() as AddressInfo
     const asked = once(server, 'request').then(() => 'asked')

@@ -131,7 +131,7 @@ describeGateway('a connection that only holds a place', () => {
   })
 
   it('is not an event stream: it outlives all these times, because comments keep it alive', async () => {
-    await start({ headers: SHORT, request: SHORT, betweenRequests: SHORT, silence: 2 * SHORT, comments: 300 })
+    await start({ headers: SHORT, request: SHORT, betweenRequests: SHORT, silence: 4 * SHORT, comments: 300 })
     const { token } = await aSession({ db: stores.database.prisma }, { kind: 'SDK' })
     const gone = new AbortController()
     const response = await fetch(`${atgate.url}/graphql`, {

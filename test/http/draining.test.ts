@@ -159,6 +159,13 @@ describe('a gateway that ends', () => {
       asked.resolve()
       return new Promise(() => undefined)
     }
+    grants.due.claim = async (id) => ({
+      id,
+      issuer: 'https://pds.test',
+      attempts: 0,
+      hasExpired: false,
+      isTriedOut: false,
+    })
     revocations.revokeSoon('a grant')
     await asked.promise
     await atgate.stop()

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Rows } from './rows.ts'
 
-// Only when a grant is due and when its access token ends: its lease and its mark keep it from being refreshed twice, and
-// a run that moved them would break what it judges.
+// Only when a grant is due and when its access token ends. Its lease and its mark keep it from being refreshed twice: a
+// run that moved them would break what it judges.
 const AGED = `"refreshAfter" = clock_timestamp() - interval '1 second',
   "accessEndsAt" = CASE WHEN random() < 0.5 THEN "accessEndsAt" ELSE clock_timestamp() - interval '1 second' END`
 
-/** Makes some grants due now and then, until it is told to stop. */
-export function startAgeing(rows: Rows, { each, every }: { each: number; every: number }): { stop(): Promise<void> } {
+const EVERY = 500
+
+/** Makes some grants due every half second, until it is told to stop. */
+export function startAgeing(rows: Rows, each: number): { stop(): Promise<void> } {
   let isOver = false
   const ageing = (async () => {
     while (!isOver) {
@@ -16,7 +18,7 @@ export function startAgeing(rows: Rows, { each, every }: { each: number; every: 
            (SELECT "id" FROM "Grant" WHERE "state" = 'ok' ORDER BY random() LIMIT $1)`,
         [each],
       )
-      await sleep(every)
+      await sleep(EVERY)
     }
   })()
   return {

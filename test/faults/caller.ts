@@ -57,6 +57,7 @@ export function createCaller({ replicas, verdict, faults }: Parts): Caller {
       ms: Math.round(to - from),
       during: faults.names(from, to),
     }
+    verdict.longest('longest wait for an answer, ms', to - from)
     if (to - from > HANG) verdict.violation('hangs over 10 s', context)
     if (sent.outcome === 'nothing') return { kind: 'unclear', code: null }
     if (sent.outcome === 'failed') return unanswered(replica, { from, to }, { ...context, error: sent.error })

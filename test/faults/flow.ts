@@ -9,6 +9,8 @@ import type { World } from './world.ts'
 export type Exchanged = ExchangeTokenMutation['exchangeToken']
 
 type Wish = {
+  /** By which name the table counts it. */
+  kind: 'sign-ins' | 'accounts added' | 'developer tokens created'
   browser: HttpBrowser
   account: Account
   /** Starts the flow. Gives the page of the PDS. */
@@ -18,22 +20,25 @@ type Wish = {
 /** A flow under way. The User-Agent, which the gateway stores with the session, is only of this one. */
 type Flow = { browser: HttpBrowser; userAgent: string; startedAt: number }
 
+/** People look at what they are told before they begin again, in milliseconds, and give up in the end. */
+const BEFORE_NEXT = 1000
 const MOST_ATTEMPTS = 20
 /** In milliseconds; a second less than the gateway gives it. */
 const TOKEN_LIFE = 59_000
 
 /** Completes a flow, and begins again as often as faults end it: as people do. */
-export async function completeFlow(world: World, { browser, account, begin }: Wish): Promise<Exchanged> {
+export async function completeFlow(world: World, { kind, browser, account, begin }: Wish): Promise<Exchanged> {
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     const flow = { browser, userAgent: `faults/${randomUUID()}`, startedAt: performance.now() }
     const callbackUrl = await allow(await begin(), account)
     const token = await callBack(world, flow, callbackUrl)
     const exchanged = token === null ? null : await exchange(world, flow, token)
     if (exchanged !== null) {
-      world.verdict.count('sign-ins')
+      world.verdict.count(kind)
       return exchanged
     }
     world.verdict.count('flows begun again')
+    await sleep(BEFORE_NEXT)
   }
   throw new Error(`a flow of ${account.handle} did not succeed in ${MOST_ATTEMPTS} attempts`)
 }

@@ -3,16 +3,18 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../../src/sandbox/network.ts'
 import { type Replica, startReplica } from './replica.ts'
+import type { Verdict } from './verdict.ts'
 
 type Options = {
   folder: string
   databaseUrl: string
   redisUrl: string
   network: { plcUrl: string; pdsUrl: string }
+  verdict: Verdict
 }
 
 /** Starts two replicas behind one public address, which is the first one's own. */
-export async function startGateways({ folder, databaseUrl, redisUrl, network }: Options) {
+export async function startGateways({ folder, databaseUrl, redisUrl, network, verdict }: Options) {
   const ports = [await freePort(), await freePort()] as const
   const publicUrl = `http://127.0.0.1:${ports[0]}`
   const env = {
@@ -32,7 +34,8 @@ export async function startGateways({ folder, databaseUrl, redisUrl, network }: 
     // Without a .env file of the project.
     const cwd = join(folder, name)
     await mkdir(cwd)
-    return startReplica({ name, port, env, cwd, logFile: join(folder, `${name}.log`) })
+    const onCrash = (how: object) => verdict.violation('replicas that crashed', how)
+    return startReplica({ name, port, env, cwd, logFile: join(folder, `${name}.log`), onCrash })
   }
   const replicas = await Promise.all([start('replica-1', ports[0]), start('replica-2', ports[1])])
   return { publicUrl, replicas }

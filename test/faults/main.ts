@@ -21,12 +21,10 @@ import { tableOf } from './table.ts'
 import { createVerdict, type Verdict } from './verdict.ts'
 import type { World } from './world.ts'
 
-// People sign in and send requests at two replicas, over a PostgreSQL and a Redis of this run's own and a real PDS, while
-// one of these after the other is restarted, frozen and killed. docs/reliability.md says what is promised of it.
+// People sign in and send requests at two replicas, over a real PDS and stores that only this run uses, while
+// one thing after another is restarted, frozen and killed. docs/reliability.md says what is promised of it.
 
-/** How much of the run is left to arrive in, in milliseconds, between two sign-ins. */
-const ARRIVALS = { full: 400, short: 1500 }
-const AGEING = { full: { each: 6, every: 500 }, short: { each: 2, every: 500 } }
+/** In milliseconds: how long a run may go on after the last fault until it has done enough. */
 const LONGEST_EXTRA = 10 * 60_000
 
 const plan = planOf(process.argv.slice(2))
@@ -48,7 +46,8 @@ const table = tableOf(plan, verdict, (performance.now() - startedAt) / 1000)
 verdict.note(table)
 print(`\n${table}\n`)
 if (verdict.hasFailed()) {
-  print(`Not as promised. What happened: ${log}, and the log of each replica beside it.`)
+  print(verdict.firstViolations().join('\n'))
+  print(`\nNot as promised. What happened: ${log}, and the log of each replica beside it.`)
   process.exit(1)
 }
 await rm(folder, { recursive: true, force: true })
@@ -65,7 +64,7 @@ async function run(plan: Plan, verdict: Verdict): Promise<void> {
   const redis = await startRedis(folder)
   parts.push(() => redis.stop())
   await networkStarting
-  const gateways = await startGateways({ folder, databaseUrl: postgres.url, redisUrl: redis.url, network })
+  const gateways = await startGateways({ folder, databaseUrl: postgres.url, redisUrl: redis.url, network, verdict })
   parts.push(() => Promise.all(gateways.replicas.map((replica) => replica.stop())))
   const rows = openRows(postgres.url)
   parts.push(() => rows.close())
@@ -79,8 +78,8 @@ async function run(plan: Plan, verdict: Verdict): Promise<void> {
   for (let count = 0; count < plan.signInsBefore; count++) await crowd.join()
   print('Breaking one thing after the other')
   const exempt = watchExemptGrants(rows, redis.url)
-  const ageing = startAgeing(rows, AGEING[plan.name])
-  const arrivals = startArrivals(world, crowd, ARRIVALS[plan.name])
+  const ageing = startAgeing(rows, plan.ageing)
+  const arrivals = startArrivals(world, crowd, plan.arrivalMs)
   const load = startLoad(world, crowd, plan)
   await runFaults({ world, crowd, postgres, redis, exempt, print }, plan)
   await enough(plan, crowd)

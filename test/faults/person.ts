@@ -30,7 +30,7 @@ const WHO = parse('{ currentUser { did session { id needsReauthentication } } }'
 export async function signIn(world: World, account: Account): Promise<Person> {
   const browser = createHttpBrowser(world.publicUrl)
   const begin = async () => (await world.caller.ask(browser, startCall(account))).answer.authUrl ?? ''
-  await completeFlow(world, { browser, account, begin })
+  await completeFlow(world, { kind: 'sign-ins', browser, account, begin })
   const person = { browser, accounts: [account], active: account, developerTokens: [], isBusy: true }
   await askWho(world, person)
   return person
@@ -101,7 +101,7 @@ export async function addAccount(world: World, person: Person): Promise<void> {
     variables: { input: { handle: account.handle } },
   })
   const begin = async () => (await world.caller.ask(person.browser, call)).answer.data?.startAddAccount.authUrl ?? ''
-  await completeFlow(world, { browser: person.browser, account, begin })
+  await completeFlow(world, { kind: 'accounts added', browser: person.browser, account, begin })
   person.accounts.push(account)
   person.active = account
   await askWho(world, person)
@@ -113,7 +113,8 @@ export async function createDeveloperToken(world: World, person: Person): Promis
     variables: { input: { name: 'faults' } },
   })
   const begin = async () => (await world.caller.ask(browser, call)).answer.data?.startDeveloperToken.authUrl ?? ''
-  const { sessionToken } = await completeFlow(world, { browser, account, begin })
+  const kind = 'developer tokens created'
+  const { sessionToken } = await completeFlow(world, { kind, browser, account, begin })
   person.developerTokens.push({ bearer: sessionToken ?? '', account })
 }
 

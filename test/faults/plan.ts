@@ -1,12 +1,16 @@
 /** How much a run does. */
 export type Plan = {
   name: 'full' | 'short'
-  /** Completed sign-ins, at least; each makes a session or adds an account. */
+  /** Completed sign-ins, at least. Accounts that are added and developer tokens come on top. */
   signIns: number
   /** Authenticated GraphQL requests, at least. */
   requests: number
   /** How many people sign in before the first fault. */
   signInsBefore: number
+  /** Milliseconds between the end of one sign-in and the start of the next. */
+  arrivalMs: number
+  /** How many grants are made due each half second. */
+  ageing: number
   /** How often each fault happens. */
   rounds: number
   /** Accounts besides those of the sandbox. */
@@ -24,9 +28,11 @@ export type Plan = {
 
 const FULL: Plan = {
   name: 'full',
-  signIns: 220,
+  signIns: 200,
   requests: 20_000,
   signInsBefore: 60,
+  arrivalMs: 150,
+  ageing: 6,
   rounds: 3,
   moreAccounts: 9,
   calmMs: 10_000,
@@ -36,9 +42,11 @@ const FULL: Plan = {
 
 const SHORT: Plan = {
   name: 'short',
-  signIns: 24,
+  signIns: 20,
   requests: 1500,
   signInsBefore: 12,
+  arrivalMs: 1500,
+  ageing: 2,
   rounds: 1,
   moreAccounts: 3,
   calmMs: 4000,

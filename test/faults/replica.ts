@@ -17,7 +17,15 @@ export type Replica = {
   stop(): Promise<void>
 }
 
-type Options = { name: string; port: number; env: Record<string, string>; cwd: string; logFile: string }
+type Options = {
+  name: string
+  port: number
+  env: Record<string, string>
+  cwd: string
+  logFile: string
+  /** Called when it ends though nobody has ended it. It is then started again, as by a supervisor. */
+  onCrash(how: { name: string; code: number | null; signal: string | null }): void
+}
 
 const PROGRAM = fileURLToPath(new URL('../../bin/atgate.js', import.meta.url))
 
@@ -26,18 +34,40 @@ const AFTERMATH = 1000
 
 const LONGEST_START = 60_000
 
-export async function startReplica({ name, port, env, cwd, logFile }: Options): Promise<Replica> {
+export async function startReplica({ name, port, env, cwd, logFile, onCrash }: Options): Promise<Replica> {
   const url = `http://127.0.0.1:${port}`
   const log = openSync(logFile, 'a')
   const absences: { from: number; to: number }[] = []
+  let isReadyOnce = false
+  let isToEnd = false
   let child = run()
 
   function run(): ChildProcess {
-    return spawn(process.execPath, [PROGRAM], {
+    const started = spawn(process.execPath, [PROGRAM], {
       cwd,
       env: { PATH: process.env.PATH ?? '', ...env, PORT: String(port) },
       stdio: ['ignore', log, log],
     })
+    started.once('exit', (code, signal) => {
+      if (isToEnd || !isReadyOnce) return
+      onCrash({ name, code, signal })
+      noteAbsence()
+      // One that does not start again is found by those whom nobody serves.
+      startAgain().catch(() => undefined)
+    })
+    return started
+  }
+
+  function noteAbsence() {
+    absences.push({ from: performance.now(), to: Number.POSITIVE_INFINITY })
+  }
+
+  async function startAgain() {
+    isToEnd = false
+    child = run()
+    await ready()
+    const absence = absences.at(-1)
+    if (absence !== undefined) absence.to = performance.now()
   }
 
   async function ready() {
@@ -46,9 +76,11 @@ export async function startReplica({ name, port, env, cwd, logFile }: Options): 
       if (child.exitCode !== null || performance.now() > deadline) throw new Error(`${name} did not start: ${logFile}`)
       await sleep(100)
     }
+    isReadyOnce = true
   }
 
   async function end(how: NodeJS.Signals) {
+    isToEnd = true
     if (child.exitCode !== null || child.signalCode !== null) return
     const exit = once(child, 'exit')
     child.kill(how)
@@ -61,15 +93,10 @@ export async function startReplica({ name, port, env, cwd, logFile }: Options): 
     url,
     wasAway: (from, to) => absences.some((absence) => absence.from <= to && from <= absence.to + AFTERMATH),
     async kill() {
-      absences.push({ from: performance.now(), to: Number.POSITIVE_INFINITY })
+      noteAbsence()
       await end('SIGKILL')
     },
-    async start() {
-      child = run()
-      await ready()
-      const absence = absences.at(-1)
-      if (absence !== undefined) absence.to = performance.now()
-    },
+    start: startAgain,
     stop: () => end('SIGTERM'),
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
-/** The database, as the judge of a run reads and alters it beside the gateway. Its statements wait for faults to pass. */
+/** The database, as a run reads and alters it beside the gateway. Its statements wait for faults to pass. */
 export type Rows = {
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>
   /** Does nothing when the database is away. */

@@ -9,6 +9,7 @@ export const VIOLATIONS = [
   'served after signing out',
   'hangs over 10 s',
   'unclear errors',
+  'replicas that crashed',
 ] as const
 
 export type Violation = (typeof VIOLATIONS)[number]
@@ -19,31 +20,42 @@ export type Verdict = {
   /** Counts something that may happen. */
   count(what: string, by?: number): void
   note(message: string, detail?: object): void
+  /** Keeps the largest of some figures. */
+  longest(what: string, ms: number): void
   countOf(what: string): number
   counts(): [string, number][]
   violations(): Record<Violation, number>
   hasFailed(): boolean
+  /** As the log has them: the first ones, since others may follow from them. */
+  firstViolations(): string[]
 }
+
+const FIRST = 10
 
 export function createVerdict(logFile: string): Verdict {
   const violations = Object.fromEntries(VIOLATIONS.map((what) => [what, 0])) as Record<Violation, number>
   const counts = new Map<string, number>()
+  const first: string[] = []
 
   function write(message: string, detail: object = {}) {
-    const line = { time: new Date().toISOString(), message, ...detail }
-    appendFileSync(logFile, `${JSON.stringify(line, asText)}\n`)
+    const line = JSON.stringify({ time: new Date().toISOString(), message, ...detail }, asText)
+    appendFileSync(logFile, `${line}\n`)
+    return line
   }
   return {
     violation(what, detail) {
       violations[what]++
-      write(`VIOLATION: ${what}`, detail)
+      const line = write(`VIOLATION: ${what}`, detail)
+      if (first.length < FIRST) first.push(line)
     },
     count: (what, by = 1) => void counts.set(what, (counts.get(what) ?? 0) + by),
-    note: write,
+    longest: (what, ms) => void counts.set(what, Math.max(counts.get(what) ?? 0, Math.round(ms))),
+    note: (message, detail) => void write(message, detail),
     countOf: (what) => counts.get(what) ?? 0,
     counts: () => [...counts],
     violations: () => ({ ...violations }),
     hasFailed: () => Object.values(violations).some((number) => number > 0),
+    firstViolations: () => first,
   }
 }
 

@@ -12,12 +12,16 @@ export type ExemptGrants = {
   has(grant: { id: string; generation: string }): boolean
 }
 
+/** No request for a refresh takes longer. An older mark is of an attempt that something else has broken off. */
+const REQUEST_TAKES = 10
+
 export function watchExemptGrants(rows: Rows, redisUrl: string): ExemptGrants {
   const exempt = new Set<string>()
   return {
     async look() {
       const marked = await rows.query<{ id: string; generation: string }>(
-        'SELECT "id", "generation"::text AS "generation" FROM "Grant" WHERE "sentAt" IS NOT NULL',
+        `SELECT "id", "generation"::text AS "generation" FROM "Grant"
+          WHERE "sentAt" > clock_timestamp() - interval '${REQUEST_TAKES} seconds'`,
       )
       const redis = new Redis(redisUrl)
       try {

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { reserveNetwork } from '../support/network.ts'
 import { findAccounts } from './accounts.ts'
 import { startAgeing } from './ageing.ts'
 import { createCaller } from './caller.ts'
@@ -12,6 +11,7 @@ import { createFaultLog } from './fault-log.ts'
 import { checkEverything } from './final-check.ts'
 import { startGateways } from './gateways.ts'
 import { startArrivals, startLoad } from './load.ts'
+import { startNetwork } from './network.ts'
 import { type Plan, planOf } from './plan.ts'
 import { openRows } from './rows.ts'
 import { runFaults } from './schedule.ts'
@@ -55,15 +55,12 @@ process.exit(0)
 
 async function run(plan: Plan, verdict: Verdict): Promise<void> {
   print(`Starting PostgreSQL, Redis, a PDS and two replicas (logs in ${folder})`)
-  const network = await reserveNetwork()
+  const network = await startNetwork()
   parts.push(() => network.close())
-  const networkStarting = network.start()
-  networkStarting.catch(() => undefined)
   const postgres = await startPostgres(join(folder, 'postgres'))
   parts.push(() => postgres.stop())
   const redis = await startRedis(folder)
   parts.push(() => redis.stop())
-  await networkStarting
   const gateways = await startGateways({ folder, databaseUrl: postgres.url, redisUrl: redis.url, network, verdict })
   parts.push(() => Promise.all(gateways.replicas.map((replica) => replica.stop())))
   const rows = openRows(postgres.url)
@@ -81,7 +78,7 @@ async function run(plan: Plan, verdict: Verdict): Promise<void> {
   const ageing = startAgeing(rows, plan.ageing)
   const arrivals = startArrivals(world, crowd, plan.arrivalMs)
   const load = startLoad(world, crowd, plan)
-  await runFaults({ world, crowd, postgres, redis, exempt, print }, plan)
+  await runFaults({ world, crowd, network, postgres, redis, exempt, print }, plan)
   await enough(plan, crowd)
   await Promise.all([arrivals.stop(), load.stop()])
   await ageing.stop()

@@ -1,4 +1,4 @@
-/** Whoever leaves this many unread reads none of them any more. */
+/** A reader that leaves this many events unread is cut off. */
 const MAX_UNREAD = 100
 
 const DONE = { value: undefined, done: true } as const

@@ -1,4 +1,4 @@
-/** Runs one piece of work a key at a time. Whoever asks for a key while its work goes on shares the outcome. */
+/** Runs one piece of work a key at a time. Callers that ask for a key while its work goes on share the outcome. */
 export interface SingleFlight<T> {
   run(key: string, work: () => Promise<T>): Promise<T>
   /** What goes on now. */

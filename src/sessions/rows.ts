@@ -191,7 +191,7 @@ export class SessionRows {
 
 /**
  * Records that a session was used, and slides it, unless another request has just done so. One statement outside any
- * transaction, which takes no lock of a group and waits for none: whoever holds the row is touching or ending it.
+ * transaction, which takes no lock of a group and waits for none: a holder of the row is touching or ending it.
  * @param options `until`: to where it slides, never past its grant; null for a developer token, which has a fixed end
  * @returns whether this call has touched it
  */

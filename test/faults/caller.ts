@@ -35,7 +35,7 @@ export type Caller = {
 const HANG = 10_000
 const GIVES_UP = 30_000
 
-/** A fault lasts for ten seconds and a replica takes as long to start, so whoever tries for a minute is served. */
+/** A fault lasts for ten seconds and a replica takes as long to start, so a person who tries for a minute is served. */
 const TRIES_FOR = 60_000
 /** Its own stores may still be found away a moment after a fault. */
 const AFTER_FAULT = 15_000

@@ -3,7 +3,7 @@ import type { Rows } from './rows.ts'
 
 /**
  * The one crash that may lose a grant: a replica is killed after the server has answered and before any store has the
- * answer (docs/decisions/0008-refreshing-a-grant.md). Whoever is lost for another reason is lost.
+ * answer (docs/decisions/0008-refreshing-a-grant.md). A grant that is lost for another reason counts.
  */
 export type ExemptGrants = {
   /** Notes which refreshes a replica that was just killed can have left so: marked as sent, and without a copy. */

@@ -1,5 +1,5 @@
 /**
- * Operations about whoever holds the token, not about one account: they work although the account of this tab was
+ * Operations about the holder of the token, not about one account: they work although the account of this tab was
  * signed out, so they do not name it.
  */
 const NAMES_NO_ACCOUNT = new Set([

@@ -11,8 +11,8 @@ export type NewestParts = {
 }
 
 /**
- * Stores a newer token set than the row has, if this process holds one or there is a copy of one: whoever got it could
- * not store it, or the database was restored. Nothing is sent.
+ * Stores a newer token set than the row has, if this process holds one or there is a copy of one: the process that got
+ * it could not store it, or the database was restored. Nothing is sent.
  * @returns `unknown` when the ephemeral store cannot be reached
  */
 export async function adoptNewest(

@@ -41,7 +41,7 @@ type Parts = {
   onChange(change: GrantChange): void
 }
 
-/** Sealed once: whoever stores it, this process or one that found the copy, writes the same text. */
+/** Sealed once, so that this process and one that found the copy write the same text. */
 type Entry = { held: HeldGrant; sealed?: Promise<SealedGrant> }
 
 /** A caller waits no longer for a database: it has what it asked for. */

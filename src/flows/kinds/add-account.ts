@@ -84,8 +84,8 @@ async function admitBesideOthers(admission: Admission, purpose: Purpose): Promis
 }
 
 /**
- * Whoever holds a copy of an older token, or began with it, must not get a token that reaches the accounts that were
- * added since. A client that shows no token may finish as long as no other was added.
+ * A client that holds a copy of an older token, or began with it, must not get a token that reaches the accounts that
+ * were added since. A client that shows no token may finish as long as no other was added.
  */
 async function requireNewestToken({ rows, shown }: Admission, { starter, begunAt }: Purpose): Promise<void> {
   const { groupId } = starter

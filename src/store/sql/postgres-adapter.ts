@@ -32,7 +32,7 @@ export function createPostgresAdapter(config: PoolConfig): SqlMigrationAwareDriv
 /**
  * Keeps a listener on a connection for as long as it lives. The pool removes its own before the adapter adds one, and
  * the server's last words can come in the packet that makes the connection usable: an error that nobody listens to ends
- * the process. Whoever uses the connection is told that it is broken.
+ * the process. The user of the connection is told by its query that it is broken.
  */
 function bearErrors(client: PoolClient): void {
   client.on('error', () => undefined)

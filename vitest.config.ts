@@ -48,6 +48,7 @@ export default defineConfig(({ mode }) => ({
   ssr: { resolve: { conditions: ['node', 'module-sync'] } },
   test: {
     globalSetup: 'test/support/global-setup.ts',
+    provide: { tier: mode === 'full' ? 'full' : 'usual' },
     // Tests of a gateway wait for the PDS or for Chromium most of the time. Vitest's own default leaves one core idle.
     maxWorkers: 2 * availableParallelism(),
     projects: [

@@ -17,6 +17,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Over which stores this project runs its gateways. */
     stores: 'embedded' | 'services'
+    /** What `npm test` runs, or `npm run test:full`, which takes its time. */
+    tier: 'usual' | 'full'
     services: Services
     chromium: string | null
     plcUrl: string

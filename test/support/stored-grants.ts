@@ -1,3 +1,4 @@
+import type { Grant } from '../../src/atproto/grants/grant.ts'
 import { createGrantRows } from '../../src/atproto/grants/rows.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { newId } from '../../src/platform/random.ts'
@@ -8,10 +9,11 @@ const HOUR = 60 * 60 * 1000
 
 type Stores = Pick<Gateway['stores'], 'db' | 'sealer'>
 
-/** Writes a grant of a server. Gives its id. */
-export async function storeGrant({ db, sealer }: Stores, server: TokenServer): Promise<string> {
+/** Writes a grant of a server, for an account. Gives its id. */
+export async function storeGrant({ db, sealer }: Stores, server: TokenServer, did?: string): Promise<string> {
+  const owner = did === undefined ? {} : { sub: did as Grant['tokenSet']['sub'] }
   const rows = createGrantRows({ db, sealer, clients: { isConfidential: false }, clock: Date.now })
-  return (await db.$transaction((tx) => rows.insert(tx, newId(), server.issue()))).id
+  return (await db.$transaction((tx) => rows.insert(tx, newId(), server.issue(owner)))).id
 }
 
 /** Lets time pass for a grant: all its times are of the database's clock, so they are moved into the past. */

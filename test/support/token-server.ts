@@ -24,6 +24,8 @@ export type TokenServer = {
   revoke(grant: Grant): Promise<void>
   /** Whether a grant is honoured. */
   honours(grant: Grant): boolean
+  /** How many grants it honours. */
+  countHonoured(): number
   /** Makes another server the authority over every account. */
   moveAccounts(): void
   /** How many refresh tokens were sent. */
@@ -83,6 +85,7 @@ export function createTokenServer(): TokenServer {
       if (honours(grant)) valid.delete(familyOf(grant))
     },
     honours,
+    countHonoured: () => valid.size,
     moveAccounts() {
       hasMoved = true
     },

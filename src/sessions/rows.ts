@@ -1,5 +1,5 @@
 import { newId } from '../platform/random.ts'
-import { type ClientToken, Prisma, type PrismaClient, type Session } from '../store/sql/generated/client.ts'
+import type { ClientToken, Prisma, PrismaClient, Session } from '../store/sql/generated/client.ts'
 import type { SessionChange } from './changes.ts'
 import { REPLACED_LIFETIME, TOKEN_LIFETIME, unusedTokenEnd } from './lifetime.ts'
 import { mintClientToken, mintDeveloperToken } from './token.ts'
@@ -37,7 +37,8 @@ export class SessionRows {
   readonly changedIds = new Set<string>()
   /** What the clients of a group are told after the commit, where it does not follow from the sessions that ended. */
   readonly announcements: SessionChange[] = []
-  readonly #lockedGroups = new Set<string>()
+  /** Who is active in each locked group. */
+  readonly #lockedGroups = new Map<string, string>()
   readonly #changedGroups = new Set<string>()
 
   constructor(tx: Prisma.TransactionClient) {
@@ -48,9 +49,9 @@ export class SessionRows {
   async lockGroups(ids: readonly string[]): Promise<void> {
     const missing = [...new Set(ids)].filter((id) => !this.#lockedGroups.has(id))
     if (missing.length === 0) return
-    const rows = await this.tx.$queryRaw<{ id: string }[]>`
-      SELECT "id" FROM "SessionGroup" WHERE "id" IN (${Prisma.join(missing)}) ORDER BY "id" FOR UPDATE`
-    for (const { id } of rows) this.#lockedGroups.add(id)
+    const rows = await this.tx.$queryRaw<{ id: string; activeDid: string }[]>`
+      SELECT "id", "activeDid" FROM "SessionGroup" WHERE "id" = ANY(${missing}::text[]) ORDER BY "id" FOR UPDATE`
+    for (const { id, activeDid } of rows) this.#lockedGroups.set(id, activeDid)
   }
 
   /** Whether a group that was to be locked exists. */
@@ -86,7 +87,7 @@ export class SessionRows {
   /** Writes a new group. Nobody else can know of it before the transaction ends, so that it needs no lock. */
   async insertGroup(activeDid: string, now: Date): Promise<string> {
     const { id } = await this.tx.sessionGroup.create({ data: { id: newId(), activeDid, createdAt: now } })
-    this.#lockedGroups.add(id)
+    this.#lockedGroups.set(id, activeDid)
     return id
   }
 
@@ -148,6 +149,7 @@ export class SessionRows {
   /** Makes another account of a locked group the active one. */
   async activate(groupId: string, did: string): Promise<void> {
     this.#changedGroups.add(groupId)
+    this.#lockedGroups.set(groupId, did)
     await this.tx.sessionGroup.updateMany({ where: { id: groupId }, data: { activeDid: did } })
   }
 
@@ -166,14 +168,16 @@ export class SessionRows {
     if (found.length === 0) return []
     await this.lockGroups(found.flatMap(({ groupId }) => groupId ?? []))
     const ids = found.map(({ id }) => id)
-    await this.tx.$queryRaw`SELECT 1 FROM "Session" WHERE "id" IN (${Prisma.join(ids)}) ORDER BY "id" FOR UPDATE`
+    await this.tx.$queryRaw`SELECT 1 FROM "Session" WHERE "id" = ANY(${ids}::text[]) ORDER BY "id" FOR UPDATE`
     // Read again under the locks: one that was used or ended meanwhile is another matter.
-    const ending = await this.tx.session.findMany({
+    const current = await this.tx.session.findMany({
       where: { AND: [where, { id: { in: ids } }] },
-      select: { id: true, did: true, grantId: true, groupId: true, group: { select: { activeDid: true } } },
+      select: { id: true, did: true, grantId: true, groupId: true },
     })
+    // One that has joined a group meanwhile is found by the next call: its group is not locked, and may not be now.
+    const ending = current.filter(({ groupId }) => groupId === null || this.hasGroup(groupId))
     await this.tx.session.deleteMany({ where: { id: { in: ending.map(({ id }) => id) } } })
-    const ended = ending.map(({ group, ...session }) => ({ ...session, wasActive: group?.activeDid === session.did }))
+    const ended = ending.map((session) => ({ ...session, wasActive: this.#isActive(session) }))
     for (const session of ended) {
       this.ended.push(session)
       this.changedIds.add(session.id)
@@ -183,9 +187,17 @@ export class SessionRows {
     return ended
   }
 
+  #isActive({ did, groupId }: Pick<Session, 'did' | 'groupId'>): boolean {
+    return groupId !== null && this.#lockedGroups.get(groupId) === did
+  }
+
   /** Deletes those of the locked groups that have no session, with their tokens. */
   async deleteEmptyGroups(ids: readonly string[]): Promise<void> {
-    await this.tx.sessionGroup.deleteMany({ where: { id: { in: [...ids] }, sessions: { none: {} } } })
+    const deleted = await this.tx.$queryRaw<{ id: string }[]>`
+      DELETE FROM "SessionGroup"
+       WHERE "id" = ANY(${ids}::text[]) AND NOT EXISTS (SELECT 1 FROM "Session" WHERE "groupId" = "SessionGroup"."id")
+   RETURNING "id"`
+    for (const { id } of deleted) this.#changedGroups.delete(id)
   }
 }
 

@@ -5,8 +5,10 @@ import { type Database, openDatabase } from '../../../src/store/sql/database.ts'
 import type { PrismaClient } from '../../../src/store/sql/generated/client.ts'
 import { aSession } from '../../support/builders.ts'
 import { SEALED_GRANT } from '../../support/encryption-key.ts'
+import { plansOf } from '../../support/explain.ts'
 import { fixture } from '../../support/fixtures.ts'
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts'
+import { manySessions } from '../../support/many-sessions.ts'
 import { openUnitGateway } from '../../support/unit-gateway.ts'
 
 const MINUTE = 60_000
@@ -153,5 +155,22 @@ describe.skipIf(!inject('services').postgres)('grants that are to be revoked, ov
       const due = createDueRevocations({ db: second.prisma, clock: Date.now })
       expect(idsOf(await due.claimDue(10))).toEqual([free])
     })
+  })
+
+  it('are found by the index on their time, among any number of others, and given up by their ids', async () => {
+    const [first] = replicas
+    if (first === undefined) throw new Error('no replica')
+    await manySessions(first.prisma, { prefix: 'a', count: 20_000, did: 'did:web:alice.test' })
+    const ids = await orphans(first.prisma, 20)
+    await first.prisma.$executeRaw`ANALYZE`
+    const [claimed, givenUp] = await plansOf(first.prisma, async (db) => {
+      const due = createDueRevocations({ db, clock: Date.now })
+      await due.claimDue(20)
+      await due.deleteGivenUp(ids)
+    })
+    expect(claimed).toMatch(/Index Scan using "Grant_nextAttemptAt_idx".*\n *Index Cond: \("nextAttemptAt" <=/)
+    expect(claimed).not.toContain('Seq Scan')
+    expect(givenUp).toContain('"Session_grantId_key"')
+    expect(givenUp).not.toContain('Seq Scan')
   })
 })

@@ -7,7 +7,7 @@ import { requireViewer } from './context.ts'
 const DeveloperToken = builder.prismaObject('Session', {
   variant: 'DeveloperToken',
   description: 'A long-lived bearer token with an OAuth grant of its own. Its secret is shown once, by exchangeToken.',
-  include: { grant: { select: { scope: true } } },
+  include: { grant: { select: { scope: true, state: true } } },
   fields: (t) => ({
     id: t.exposeID('id', { description: 'Public id; never enough to authenticate.' }),
     prefix: t.string({
@@ -22,10 +22,17 @@ const DeveloperToken = builder.prismaObject('Session', {
       description: 'Accurate to a few minutes; null until it is used.',
       resolve: ({ lastUsedAt }) => lastUsedAt,
     }),
-    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it ends. It does not slide.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'When it ends, which is never after its OAuth grant. It does not slide.',
+    }),
     grantedScopes: t.stringList({
       description: 'OAuth scopes that the authorization server granted to this token.',
       resolve: ({ grant }) => parseScope(grant.scope),
+    }),
+    needsReauthentication: t.boolean({
+      description: "True when the PDS no longer accepts this token's OAuth grant. Create another token then.",
+      resolve: ({ grant }) => grant.state === 'lost',
     }),
   }),
 })

@@ -40,7 +40,7 @@ export const Session = builder.prismaObject('Session', {
     }),
     expiresAt: t.expose('expiresAt', {
       type: 'DateTime',
-      description: 'When the session ends, if it is not used before.',
+      description: 'When the session ends, if it is not used before. Use never extends it past its OAuth grant.',
     }),
     userAgent: t.exposeString('userAgent', {
       nullable: true,

@@ -3,6 +3,7 @@ import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { CurrentUserDocument } from '../../web/generated/graphql.ts'
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { refuseOnPds, signInOnPds } from '../support/chromium.ts'
+import { createDeveloperToken } from '../support/flows.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorizeHere, noticeOf, signedIn } from '../support/portal.ts'
 
@@ -89,6 +90,20 @@ describeBrowser('developer tokens, in Chromium', () => {
     await make('forever', '90 days')
     await page.getByText('expiresInDays must be from 1 to 30').waitFor()
     expect(await page.getByLabel('Name').inputValue()).toBe('forever')
+  })
+
+  it('are marked once their server has ended them', async () => {
+    const { page, context, atgate } = scene
+    const browser = await signedIn(context, atgate.url, ['alice.test'])
+    await createDeveloperToken(browser, { as: 'alice.test', name: 'kept' })
+    const lost = await createDeveloperToken(browser, { as: 'alice.test', name: 'lost' })
+    const { db } = atgate.gateway.stores
+    const id = lost.replace('atgate_', '').split('.')[0] ?? ''
+    await db.session.update({ where: { id }, data: { grant: { update: { state: 'lost', lostReason: 'refused' } } } })
+    await page.goto(`${atgate.url}/tokens`)
+    const rows = page.getByRole('list', { name: 'Your tokens' }).getByRole('listitem')
+    await rows.filter({ hasText: 'lost' }).getByText('Ended by its server').waitFor()
+    expect(await rows.filter({ hasText: 'Ended by its server' }).count()).toBe(1)
   })
 
   it('are not made when the user denied at the PDS', async () => {

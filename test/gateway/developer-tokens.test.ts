@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import {
   CurrentUserDocument,
   DeveloperTokensDocument,
@@ -165,6 +166,19 @@ describeGateway('developer tokens', () => {
     }
     expect(dataOf(await revoke(ids[0] ?? '')).revokeDeveloperToken.revokedId).toBe(ids[0])
     expect(dataOf(await revoke(shared)).revokeDeveloperToken.revokedId).toBe(ids[1])
+  })
+
+  it('say when their grant is lost, and only then', async () => {
+    const { db } = atgate.gateway.stores
+    const token = await createDeveloperToken(browser, { as: 'alice.test' })
+    const listed = async () => (await tokens()).find(({ id }) => id === idOf(token))
+    expect(await listed()).toMatchObject({ needsReauthentication: false })
+    const { grantId } = await db.session.findUniqueOrThrow({ where: { id: idOf(token) } })
+    await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, grantId))).revoke()
+    await ageGrant(db, grantId, 2 * HOUR)
+    await expect(atgate.gateway.atproto.grants.use(grantId)).rejects.toThrow(GrantLost)
+    expect(await listed()).toMatchObject({ needsReauthentication: true })
+    expect((await whoIs(token))?.session.needsReauthentication).toBe(true)
   })
 
   it('of another account are not found, and neither are browser sessions', async () => {

@@ -159,6 +159,7 @@ function TokenList() {
             <div className="names">
               <p>
                 <strong className="clip">{nameOf(token)}</strong> <code>{token.prefix}…</code>
+                {token.needsReauthentication && <span className="badge bad">Ended by its server</span>}
               </p>
               <p className="muted">
                 Ends <Day at={token.expiresAt} />

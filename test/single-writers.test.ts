@@ -18,7 +18,12 @@ it.each([
   [
     'Grant in SQL',
     /(UPDATE|INSERT INTO|DELETE FROM) "Grant/,
-    ['atproto/grants/due-revocations.ts', 'atproto/grants/leases.ts', 'atproto/grants/rows.ts'],
+    [
+      'atproto/grants/due-revocations.ts',
+      'atproto/grants/idle-grants.ts',
+      'atproto/grants/leases.ts',
+      'atproto/grants/rows.ts',
+    ],
   ],
   ['Account', new RegExp(`\\.account\\s*\\.${WRITES}`), ['accounts/look-up-again.ts', 'accounts/record-account.ts']],
 ])('%s is written by one file, or by the parts of one', (_what, pattern, files) => {

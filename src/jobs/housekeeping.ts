@@ -7,6 +7,7 @@ import { StoreUnavailable } from '../platform/errors.ts'
 import { deleteEmptyGroups } from '../sessions/delete-empty-groups.ts'
 import { endExpiredSessions, endExpiredSingles, endUnexchanged } from '../sessions/end-expired.ts'
 import { endTokens } from '../sessions/end-tokens.ts'
+import { keepGrantsAlive } from './keep-alive-grants.ts'
 import { untilDone, walk } from './until-done.ts'
 
 const INTERVAL = 5 * MINUTE
@@ -15,11 +16,12 @@ const INTERVAL = 5 * MINUTE
 const WALK_INTERVAL = 1 * DAY
 
 /**
- * Sweeps every five minutes, also beside other replicas; the returned function stops it and resolves once the batch
- * under way is done.
+ * Sweeps and keeps idle grants alive every five minutes, also beside other replicas; the returned function stops it and
+ * resolves once the batch under way is done. Refreshes that are under way then are left to the end of the grants.
  */
 export function startHousekeeping(gateway: Gateway): () => Promise<void> {
   let round: Promise<void> | undefined
+  let keepsAlive = false
   let walkedAt = Number.NEGATIVE_INFINITY
 
   async function runRound(): Promise<void> {
@@ -29,9 +31,17 @@ export function startHousekeeping(gateway: Gateway): () => Promise<void> {
     round = undefined
   }
 
+  async function keepAlive(): Promise<void> {
+    keepsAlive = true
+    await keepGrantsAlive(gateway)
+    keepsAlive = false
+  }
+
   // A round that takes longer than the interval goes on, and no second one begins beside it.
   const timer = setInterval(() => {
     round ??= runRound()
+    // Beside it: servers take their time.
+    if (!keepsAlive) void keepAlive()
   }, INTERVAL)
   timer.unref()
   return async () => {
@@ -79,6 +89,8 @@ const STEPS: Record<string, Step> = {
 /** Of a session that an older release ended while it ran beside this one, the grant is left. */
 const WALKS: Record<string, Step> = {
   'grants without a session': ({ atproto, runtime }) => walk(runtime.closing, atproto.grants.due.markStrays),
+  'grants without a time to be kept alive': ({ atproto, runtime }) =>
+    walk(runtime.closing, atproto.grants.idle.scheduleStrays),
   'empty groups': (gateway) => walk(gateway.runtime.closing, (part) => deleteEmptyGroups(gateway, part)),
 }
 

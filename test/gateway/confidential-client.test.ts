@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { CurrentUserDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
+import { CurrentUserDocument, DeveloperTokensDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
 import { type ConfidentialGateway, startConfidentialGateway } from '../support/confidential-gateway.ts'
+import { createDeveloperToken, dataOf } from '../support/flows.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback } from '../support/sign-in.ts'
 import { ageGrant } from '../support/stored-grants.ts'
@@ -38,7 +39,7 @@ describeGateway('a confidential client', () => {
     ])
   })
 
-  it('signs in with its first key, with __Host- cookies and a grant of 180 days, and refreshes', async () => {
+  it('signs in with its first key, with __Host- cookies and a grant of two years from then, and refreshes', async () => {
     const { publicUrl } = atgate
     // Cookies marked Secure need an https address to be kept for; the requests themselves go past the TLS front.
     const browser = createHttpBrowser(atgate.url, publicUrl)
@@ -56,11 +57,22 @@ describeGateway('a confidential client', () => {
       where: { id: data?.exchangeToken.session.id ?? '' },
       include: { grant: true },
     })
-    expect(row.grant.expiresAt.getTime() - Date.now()).toBeGreaterThan(179 * DAY)
+    // As long as the reference server honours a grant of a confidential client in all.
+    expect((row.grant.expiresAt.getTime() - Date.now()) / DAY).toBeCloseTo(730, 1)
     const grant = await atgate.gateway.atproto.grants.use(row.grantId)
     expect(grant.server.authMethod).toEqual({ method: 'private_key_jwt', kid: 'new' })
     await ageGrant(atgate.gateway.stores.db, row.grantId, 2 * HOUR)
     const refreshed = await atgate.gateway.atproto.grants.use(row.grantId)
     expect((await refreshed.fetchHandler('/xrpc/com.atproto.server.getSession')).status).toBe(200)
+    // Refreshing it does not make it last longer.
+    const { expiresAt } = await atgate.gateway.stores.db.grant.findUniqueOrThrow({ where: { id: row.grantId } })
+    expect(expiresAt).toEqual(row.grant.expiresAt)
+
+    // So a developer token may last a year, and its list says so.
+    const token = await createDeveloperToken(browser, { as: 'alice.test', expiresInDays: 365 })
+    const listed = dataOf(await browser.graphql(DeveloperTokensDocument)).developerTokens
+    expect(token).toContain(listed[0]?.id)
+    expect((Date.parse(listed[0]?.expiresAt ?? '') - Date.now()) / DAY).toBeCloseTo(365, 1)
+    expect(listed[0]?.needsReauthentication).toBe(false)
   })
 })

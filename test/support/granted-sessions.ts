@@ -10,7 +10,7 @@ type Parts = { stores: Pick<Gateway['stores'], 'db' | 'sealer'>; now: number; se
 export async function aGrantedSession({ stores, now, server }: Parts, options: SessionOptions): Promise<BuiltSession> {
   const { db } = stores
   const { session, token } = await aSession({ db, now }, options)
-  const grantId = await storeGrant(stores, server, session.did)
+  const grantId = await storeGrant(stores, server, { did: session.did })
   const granted = await db.session.update({ where: { id: session.id }, data: { grantId } })
   await db.grant.delete({ where: { id: session.grantId } })
   return { session: granted, token }

@@ -35,20 +35,31 @@ export type TokenServer = {
 
 const HOUR = 60 * 60 * 1000
 
-export function createTokenServer(): TokenServer {
+/** `unusedFor`: how long a refresh token is honoured, in milliseconds of the clock. */
+type TokenServerOptions = { clock?: () => number; unusedFor?: number }
+
+export function createTokenServer({
+  clock = Date.now,
+  unusedFor = Number.POSITIVE_INFINITY,
+}: TokenServerOptions = {}): TokenServer {
   /** The valid refresh token of each grant. A refresh token is `<grant>.<serial>`. */
   const valid = new Map<string, string>()
+  const issuedAt = new Map<string, number>()
   let hasMoved = false
   let sent = 0
   let replays = 0
 
   const familyOf = ({ tokenSet: { refresh_token = '' } }: Grant) => refresh_token.split('.', 1)[0] ?? ''
 
-  const honours = (grant: Grant) => valid.get(familyOf(grant)) === grant.tokenSet.refresh_token
+  const hasEnded = (family: string) => clock() - (issuedAt.get(family) ?? 0) > unusedFor
+
+  const honours = (grant: Grant) =>
+    valid.get(familyOf(grant)) === grant.tokenSet.refresh_token && !hasEnded(familyOf(grant))
 
   function next(grant: Grant, family: string, serial: number): Grant {
     const refresh_token = `${family}.${serial}`
     valid.set(family, refresh_token)
+    issuedAt.set(family, clock())
     const expires_at = new Date(Date.now() + HOUR).toISOString()
     const tokens = { refresh_token, access_token: `access-${refresh_token}`, expires_at }
     return { ...grant, tokenSet: { ...grant.tokenSet, ...tokens } }
@@ -57,7 +68,7 @@ export function createTokenServer(): TokenServer {
   function rotate(grant: Grant): Grant {
     const { refresh_token = '' } = grant.tokenSet
     const [family = '', serial] = refresh_token.split('.')
-    if (!valid.has(family)) throw new RefreshRefused('Invalid refresh token')
+    if (!valid.has(family) || hasEnded(family)) throw new RefreshRefused('Invalid refresh token')
     if (valid.get(family) === refresh_token) return next(grant, family, Number(serial) + 1)
     replays++
     valid.delete(family)

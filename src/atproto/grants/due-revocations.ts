@@ -68,7 +68,8 @@ export function createDueRevocations({ db, clock }: { db: Statements; clock: Clo
     async markEnded(tx, ids) {
       if (ids.length === 0) return
       await tx.$executeRaw`
-        UPDATE "Grant" SET "nextAttemptAt" = clock_timestamp() WHERE "id" = ANY(${ids}::text[])`
+        UPDATE "Grant" SET "nextAttemptAt" = clock_timestamp(), "keepAliveAfter" = NULL
+         WHERE "id" = ANY(${ids}::text[])`
     },
 
     async claim(id) {
@@ -89,7 +90,7 @@ export function createDueRevocations({ db, clock }: { db: Statements; clock: Clo
       const [part] = await db.$queryRaw<{ last: string | null; count: number }[]>`
         WITH "part" AS (SELECT "id" FROM "Grant" WHERE "id" > ${after} ORDER BY "id" LIMIT ${limit}::int),
              "marked" AS (
-               UPDATE "Grant" SET "nextAttemptAt" = clock_timestamp()
+               UPDATE "Grant" SET "nextAttemptAt" = clock_timestamp(), "keepAliveAfter" = NULL
                  FROM "part"
                 WHERE "Grant"."id" = "part"."id" AND "nextAttemptAt" IS NULL
                   AND NOT EXISTS (SELECT 1 FROM "Session" WHERE "grantId" = "Grant"."id"))

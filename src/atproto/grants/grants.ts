@@ -12,6 +12,7 @@ import { createGrantCopies } from './copies.ts'
 import { createDueRevocations, type DueRevocations } from './due-revocations.ts'
 import type { Grant, HeldGrant } from './grant.ts'
 import type { GrantChange } from './grant-change.ts'
+import { createIdleGrants, type IdleGrants } from './idle-grants.ts'
 import { createPdsSession, type ReplaceRefused } from './pds-session.ts'
 import { createRefresher, type Refresher } from './refresh.ts'
 import { createRefreshRequest, type RefreshRequest } from './refresh-request.ts'
@@ -35,6 +36,13 @@ export interface Grants {
    * Returns at once and never throws; of many calls within ten seconds the first one counts.
    */
   refreshSoon(id: string): void
+  /**
+   * Refreshes a grant that nobody uses, unless somebody else does.
+   * @throws GrantLost, GatewayError SERVICE_UNAVAILABLE, PDS_UNAVAILABLE
+   */
+  refreshIdle(id: string): Promise<void>
+  /** Which grants nobody uses, and when they are to be refreshed. */
+  readonly idle: IdleGrants
   /** Revokes a grant at its authorization server, then deletes it. Rejects when the server could not be asked. */
   revoke(id: string): Promise<void>
   /** Which grants of ended sessions are to be revoked, and when. */
@@ -86,6 +94,10 @@ export function createGrants({ servers, ...parts }: Parts): Grants {
       return openSession(held, (refused) => replaceRefused(refresher, refused))
     },
     refreshSoon,
+    async refreshIdle(id) {
+      await refresher.tryRefresh({ id })
+    },
+    idle: createIdleGrants(parts),
     revoke: (id) => revokeStoredGrant({ ...stores, revokeAtServer: revoke }, id),
     due: createDueRevocations(parts),
     countUnstored: unstored.count,

@@ -3,6 +3,7 @@ import type { Sealer } from '../../store/sealing/sealer.ts'
 import type { Grant as GrantColumns, GrantState, Prisma, PrismaClient } from '../../store/sql/generated/client.ts'
 import type { OAuthClients } from '../client.ts'
 import type { Grant } from './grant.ts'
+import { keepAliveIn } from './idle-grants.ts'
 import { ANSWER_TAKES, createGrantLeases, type GrantLeases } from './leases.ts'
 import { type SealedGrant, sealGrant } from './sealed-grant.ts'
 import { tokenLife } from './token-life.ts'
@@ -71,11 +72,14 @@ type Parts = {
 /** In characters. Real ones have a few hundred. */
 const LONGEST_SCOPE = 8192
 
-/** How long an authorization server honours refresh tokens: atproto OAuth, "Tokens and Session Lifetime". */
-const REFRESH_LIFETIME = { public: 14 * DAY, confidential: 180 * DAY }
+/**
+ * How long a grant lasts in all, however often it is refreshed: SESSION_LIFETIME and SESSION_LIFETIME_EXTENDED of the
+ * reference server (`oauth-constants` of @atproto/oauth-provider), whose two years have 730.5 days.
+ */
+const GRANT_LIFETIME = { public: 14 * DAY, confidential: 730 * DAY }
 
 export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRows {
-  const lifetime = clients.isConfidential ? REFRESH_LIFETIME.confidential : REFRESH_LIFETIME.public
+  const lifetime = clients.isConfidential ? GRANT_LIFETIME.confidential : GRANT_LIFETIME.public
 
   async function find(id: string): Promise<GrantRow | null> {
     const [row] = await db.$queryRaw<GrantRow[]>`
@@ -99,9 +103,10 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
       const { endsIn, refreshIn } = tokenLife(grant)
       await tx.$executeRaw`
         INSERT INTO "Grant" ("id", "did", "issuer", "scope", "sealed", "expiresAt",
-                             "updatedAt", "refreshAfter", "accessEndsAt")
+                             "updatedAt", "keepAliveAfter", "refreshAfter", "accessEndsAt")
         VALUES (${id}, ${did}, ${issuer}, ${storedScope(grant)}, ${sealed}, ${expiresAt}::timestamptz,
                 clock_timestamp(),
+                clock_timestamp() + ${keepAliveIn(clients)}::float8 * interval '1 millisecond',
                 clock_timestamp() + ${refreshIn}::float8 * interval '1 millisecond',
                 clock_timestamp() + ${endsIn}::float8 * interval '1 millisecond')`
       return { id, did, expiresAt }
@@ -117,13 +122,11 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
 
     async store({ id, generation, sealed }, grant) {
       const { endsIn, refreshIn } = tokenLife(grant)
-      // A public client's grant ends a fixed time after sign-in however often it is refreshed.
-      const expiresAt = clients.isConfidential ? new Date(clock() + lifetime) : null
       const stored = await db.$executeRaw`
         UPDATE "Grant"
            SET "sealed" = ${sealed}, "generation" = ${generation}, "scope" = ${storedScope(grant)},
-               "expiresAt" = COALESCE(${expiresAt}::timestamptz, "expiresAt"),
                "updatedAt" = clock_timestamp(),
+               "keepAliveAfter" = clock_timestamp() + ${keepAliveIn(clients)}::float8 * interval '1 millisecond',
                "refreshAfter" = clock_timestamp() + ${refreshIn}::float8 * interval '1 millisecond',
                "accessEndsAt" = clock_timestamp() + ${endsIn}::float8 * interval '1 millisecond',
                "leaseUntil" = NULL, "sentAt" = NULL, "state" = 'ok', "lostReason" = NULL
@@ -138,7 +141,8 @@ export function createGrantRows({ db, sealer, clients, clock }: Parts): GrantRow
     async markLost({ id, generation }, reason) {
       const lost = await db.$executeRaw`
         UPDATE "Grant"
-           SET "state" = 'lost', "lostReason" = ${reason}, "updatedAt" = clock_timestamp(), "leaseUntil" = NULL
+           SET "state" = 'lost', "lostReason" = ${reason}, "updatedAt" = clock_timestamp(), "leaseUntil" = NULL,
+               "keepAliveAfter" = NULL
          WHERE "id" = ${id} AND "generation" = ${generation} AND "state" = 'ok'`
       return lost > 0
     },

@@ -71,7 +71,7 @@ describe('grant rows', () => {
     expect(minutesAhead(stored.accessEndsAt)).toBe(60)
     expect(Buffer.from(row.sealed, 'base64url').toString('latin1')).not.toContain(grant.tokenSet.access_token)
     expect(await openGrant(gateway.stores.sealer, row)).toEqual(grant)
-    expect((await columns((await insert(grant, confidential)).id)).expiresAt).toEqual(new Date(now + 180 * DAY))
+    expect((await columns((await insert(grant, confidential)).id)).expiresAt).toEqual(new Date(now + 730 * DAY))
   })
 
   it('say what the clock of the database says of a grant', async () => {
@@ -201,9 +201,12 @@ describe('grant rows', () => {
       expect(await openGrant(gateway.stores.sealer, stored)).toEqual(refreshed)
       expect(await columns(other.id)).toEqual(otherColumns)
 
+      // And a confidential client's.
+      const longer = await insert(anHourly(), confidential)
+      const signedInAt = now
       now += DAY
-      await confidential.store(await seal(row, refreshed, 2n), refreshed)
-      expect((await columns(row.id)).expiresAt).toEqual(new Date(now + 180 * DAY))
+      await confidential.store(await seal(longer, refreshed), refreshed)
+      expect((await columns(longer.id)).expiresAt).toEqual(new Date(signedInAt + 730 * DAY))
     })
 
     it('is stored once, however often, and never over one that is as new or newer', async () => {

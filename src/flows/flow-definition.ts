@@ -21,6 +21,8 @@ export type FlowStart<Purpose> = {
    */
   account: string | null
   purpose: Purpose
+  /** Instead of the prompt of the kind. */
+  prompt?: Prompt
 }
 
 /** What a flow is for, as its session is made. */

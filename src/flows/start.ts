@@ -27,11 +27,11 @@ export async function startFlow<Request>(
   definition: FlowDefinition<Request>,
   { returnTo, binding, request, source }: StartRequest<Request>,
 ): Promise<StartedFlow> {
-  const { kind, prompt } = definition
+  const { kind } = definition
   await countStart(gateway.runtime, source)
   // Before anything is looked up for a flow that could not return.
   const absoluteReturnTo = resolveReturnTo({ returnTo, config: gateway.config, binding })
-  const { input, scopes, account, purpose } = await definition.start(gateway, request)
+  const { input, scopes, account, purpose, prompt = definition.prompt } = await definition.start(gateway, request)
   // An outage is noticed before the account's authorization server is asked.
   await gateway.stores.ephemeral.ping()
   const expiresAt = new Date(gateway.runtime.clock() + PENDING_FLOW_TTL)

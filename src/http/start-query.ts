@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { bindToChallenge, bindToCookie, type ClientBinding, newClientCookie } from '../flows/client-binding.ts'
 import { createAccount } from '../flows/kinds/create-account.ts'
-import { login } from '../flows/kinds/login.ts'
+import { type LoginRequest, login } from '../flows/kinds/login.ts'
 import { type StartedFlow, startFlow } from '../flows/start.ts'
 import type { StartSource } from '../flows/start-limit.ts'
 import { questionBeforeStart, type StartQuestion } from '../flows/start-question.ts'
@@ -15,6 +15,7 @@ const parameter = z.string().optional()
 const startQuery = z.object({
   handle: parameter,
   pds_url: parameter,
+  prompt: parameter,
   return_to: parameter,
   exchange_challenge: parameter,
   // Added by the gateway's own pages: to continue after the question, and to be asked it.
@@ -65,8 +66,11 @@ export function questionOf(gateway: Gateway, { query, binding, source, sessionCo
 }
 
 /** Exactly one of `handle` and `pds_url` says which kind of flow it is. */
-function requestOf({ handle, pds_url: pdsUrl }: StartQuery): { account: string } | { pdsUrl: string } {
-  if (handle !== undefined && pdsUrl === undefined) return { account: handle }
+function requestOf({ handle, pds_url: pdsUrl, prompt }: StartQuery): LoginRequest | { pdsUrl: string } {
+  if (prompt !== undefined && (prompt !== 'login' || handle === undefined)) {
+    throw new GatewayError('BAD_USER_INPUT', 'The only prompt that can be asked for is login, with handle.')
+  }
+  if (handle !== undefined && pdsUrl === undefined) return { account: handle, isAskedAgain: prompt === 'login' }
   if (pdsUrl !== undefined && handle === undefined) return { pdsUrl }
   throw new GatewayError(
     'BAD_USER_INPUT',

@@ -29,6 +29,17 @@ describeGateway('the authorization request that the PDS is pushed', () => {
     expect(page).toEqual({ ...BASIC, loginHint: 'alice.test' })
   })
 
+  it('asks for a sign-in, if that is wished for, and for no other prompt', async () => {
+    const page = await readAuthorizationPage(await startSignIn(browser, { handle: 'alice.test', prompt: 'login' }))
+    expect(page).toEqual({ ...BASIC, prompt: 'login', loginHint: 'alice.test' })
+    for (const query of [
+      { handle: 'alice.test', prompt: 'none' },
+      { pds_url: inject('pdsUrl'), prompt: 'login' },
+    ]) {
+      await expect(startSignIn(browser, query)).rejects.toThrow(/400.*BAD_USER_INPUT/)
+    }
+  })
+
   it('asks for the sign-up page to create an account', async () => {
     const page = await readAuthorizationPage(await startSignIn(browser, { pds_url: inject('pdsUrl') }))
     expect(page).toEqual({ ...BASIC, prompt: 'create' })
@@ -49,7 +60,7 @@ describeGateway('the authorization request that the PDS is pushed', () => {
     expect(page).toEqual({ ...BASIC, prompt: 'consent', loginHint: 'alice.test' })
   })
 
-  it('has the password asked for anew, even where the PDS remembers the browser, to add an account and only then', async () => {
+  it('has the password asked for anew, even where the PDS remembers the browser, to add an account and where it is wished for', async () => {
     const jar = new CookieJar()
     const bob = { username: 'bob.test', password: SANDBOX_PASSWORD }
     await rememberOnPds(await startSignIn(browser, { handle: 'bob.test' }), bob, jar)
@@ -60,5 +71,7 @@ describeGateway('the authorization request that the PDS is pushed', () => {
       ])
     expect(await passwordNeeded(await startSignIn(browser, { handle: 'bob.test' }))).toEqual([['bob.test', false]])
     expect(await passwordNeeded(await startAddAccount(browser, 'bob.test'))).toEqual([['bob.test', true]])
+    const again = await startSignIn(browser, { handle: 'bob.test', prompt: 'login' })
+    expect(await passwordNeeded(again)).toEqual([['bob.test', true]])
   })
 })

@@ -5,8 +5,11 @@ import { clientSession } from '../client-session.ts'
 import { defineFlow } from '../flow-definition.ts'
 import { parseServerUrl } from '../server-url.ts'
 
-/** `account`: a handle or a DID, or the URL of the account's server. */
-export type LoginRequest = { account: string }
+/**
+ * `account`: a handle or a DID, or the URL of the account's server. `isAskedAgain`: whether the server is to ask for the
+ * password, even where it remembers the browser.
+ */
+export type LoginRequest = { account: string; isAskedAgain?: boolean }
 
 /**
  * Signs an account in, in a new session group.
@@ -19,9 +22,10 @@ export const login = defineFlow({
   outcome: {},
   welcomesNewcomers: true,
   staysInGroup: false,
-  async start(gateway, { account }: LoginRequest) {
+  async start(gateway, { account, isAskedAgain = false }: LoginRequest) {
     const found = await findAccountOrServer(gateway, account.trim())
-    return { ...found, scopes: gateway.config.oauth.requiredScopes, purpose: {} }
+    const scopes = gateway.config.oauth.requiredScopes
+    return { ...found, scopes, purpose: {}, ...(isAskedAgain && { prompt: 'login' as const }) }
   },
   starter: () => null,
   session: (_purpose, context) => clientSession(context),

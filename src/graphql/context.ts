@@ -2,8 +2,8 @@ import type { Gateway } from '../gateway.ts'
 import { authenticate } from '../sessions/authenticate.ts'
 import type { Client } from '../sessions/client.ts'
 import type { ClientCookies, ClientRequest } from '../sessions/client-request.ts'
-import { keepAlive } from '../sessions/keep-alive.ts'
-import { type Caller, forbiddenForDeveloperTokens, unauthenticated, type Viewer, viewerOf } from '../sessions/viewer.ts'
+import { actAs } from '../sessions/identify.ts'
+import { type Caller, forbiddenForDeveloperTokens, unauthenticated, type Viewer } from '../sessions/viewer.ts'
 
 /** What every resolver gets. */
 export type Context = {
@@ -51,15 +51,8 @@ export function createContext(gateway: Gateway, { clientRequest, cookies, whenGo
     return caller
   }
 
-  async function identify(): Promise<Viewer | null> {
-    const found = viewerOf(await lookUp(), clientRequest.account)
-    // A session that is used is kept alive, in the background.
-    if (found !== null) keepAlive(gateway, found.session)
-    return found
-  }
-
   function act(): Promise<Viewer | null> {
-    viewer ??= identify()
+    viewer ??= lookUp().then((found) => actAs(gateway, found, clientRequest.account))
     return viewer
   }
 

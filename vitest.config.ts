@@ -7,11 +7,11 @@ const GATEWAY_SUITES = ['test/gateway/**/*.test.ts', 'test/attacks/**/*.test.ts'
 /** The suites that drive a whole gateway from Chromium. */
 const BROWSER_SUITES = ['test/browser/**/*.test.ts']
 
-/** Suites of functions by themselves. Most work over a database in memory, which the files of one process share. */
-const UNIT_SUITES = ['test/{atproto,flows,sessions}/**/*.test.ts']
-
 /** Suites of what only services outside the process can do: be away. */
-const SERVICE_SUITES = ['test/services/**/*.test.ts']
+const SERVICE_SUITES = ['test/services/{idle-hour,outages,refresh-outages}.test.ts']
+
+/** Suites of functions by themselves. Most work over a database in memory, which the files of one process share. */
+const UNIT_SUITES = ['test/{atproto,flows,sessions,services}/**/*.test.ts']
 
 /**
  * Gateway suites whose outcome the kind of stores can change: what is taken once, locked, counted, swept, published or found again
@@ -23,6 +23,7 @@ const STORE_SUITES = [
   'gateway/flows-side-by-side',
   'gateway/grant-refresh',
   'gateway/housekeeping',
+  'gateway/identity-tokens',
   'gateway/linked-accounts',
   'gateway/lost-answers',
   'gateway/named-account',
@@ -61,7 +62,7 @@ export default defineConfig(({ mode }) => ({
           exclude: [...UNIT_SUITES, ...GATEWAY_SUITES, ...BROWSER_SUITES, ...SERVICE_SUITES],
         },
       },
-      { extends: true, test: { ...sharing, name: 'units', include: UNIT_SUITES } },
+      { extends: true, test: { ...sharing, name: 'units', include: UNIT_SUITES, exclude: SERVICE_SUITES } },
       {
         extends: true,
         test: {

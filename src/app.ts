@@ -15,6 +15,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from './http/connections.ts'
 import { drainConnections } from './http/draining.ts'
 import { createServer } from './http/routes.ts'
 import { startHousekeeping } from './jobs/housekeeping.ts'
+import { startKeyRotation } from './jobs/identity-keys.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { createLimits } from './platform/limits.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
@@ -22,6 +23,7 @@ import { createProvenTokens } from './platform/proven-tokens.ts'
 import { createSharedSources } from './platform/shared-sources.ts'
 import { shutdownTimes } from './platform/shutdown.ts'
 import { createStreamSlots } from './platform/stream-slots.ts'
+import { createServices } from './services/services.ts'
 import { tellOfGrant } from './sessions/tell-of-grant.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
@@ -74,12 +76,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const copies = isShared ? ephemeral : createInProcessStore({ clock })
   const atproto = await createAtproto(config, { ...stores, copies }, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
+  const services = createServices(gateway)
+  await services.identityKeys.maintain()
   const { connectionLimits = CONNECTION_LIMITS } = options
-  const server = await createServer(gateway, { graphql: createGraphqlServer(gateway), connectionLimits })
+  const server = await createServer(gateway, { graphql: createGraphqlServer(gateway), services, connectionLimits })
   const connections = drainConnections(server.server, runtime)
   // What an earlier process has left. Not waited for: servers take their time.
   void atproto.revocations.resume()
   const stopHousekeeping = startHousekeeping(gateway)
+  const stopKeyRotation = startKeyRotation(services.identityKeys, logger)
 
   return {
     gateway,
@@ -93,7 +98,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       const cutOff = await connections.finish(times.requests)
       if (cutOff > 0) logger.warn({ requests: cutOff }, 'requests cut off: they took too long')
       await serverClosed
-      await stopHousekeeping()
+      await Promise.all([stopHousekeeping(), stopKeyRotation()])
       await Promise.all([
         Promise.race([atproto.revocations.close(), setTimeout(times.grants, undefined, { ref: false })]),
         atproto.grants.close(times.grants),

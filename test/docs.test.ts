@@ -14,6 +14,17 @@ it('docs/clients.md quotes the examples verbatim, and shows no TypeScript but th
   expect(text.match(/```ts\n/g)).toHaveLength(quotes.length)
 })
 
+it('docs/identity-tokens.md quotes the examples verbatim', () => {
+  const text = read('docs/identity-tokens.md')
+  const quotes = [...text.matchAll(/\]\(\.\.\/([^)]+)\):\n\n```(?:ts|python)\n(.*?)```\n/gs)]
+  expect(quotes.map(([, file]) => file)).toEqual([
+    'examples/services/verify-identity.ts',
+    'examples/services/fastify.ts',
+    'examples/services/verify_identity.py',
+  ])
+  for (const [, file = '', code] of quotes) expect(code, file).toBe(read(file))
+})
+
 it.each([...globSync('*.md'), ...globSync('docs/**/*.md')])('every file that %s links to is there', (page) => {
   const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, link = '']) => link)
   expect(links.filter((link) => !existsSync(join(dirname(page), link)))).toEqual([])

@@ -19,6 +19,12 @@ export type Config = Readonly<{
   returnUrls: readonly string[]
   /** Origins that may call the API with cookies: the gateway's own, the frontend's and CORS_ORIGINS. */
   allowedOrigins: readonly string[]
+  /** Where services are, on other ports of the gateway's host, to which a sign-in may go on. */
+  serviceOrigins: readonly string[]
+  /** Where the portal is, with a slash at the end: `/`, or `/account/`. */
+  portalPath: string
+  /** Whom identity tokens may be for. */
+  tokenAudiences: readonly string[]
   database: { kind: 'postgresql'; url: string } | { kind: 'embedded'; dataDir: string }
   redisUrl: string | null
   dataDir: string
@@ -105,6 +111,9 @@ function toConfig(v: Values): Config {
     frontendUrl,
     returnUrls: v.RETURN_URLS,
     allowedOrigins: [...new Set([publicUrl, frontendUrl, ...v.CORS_ORIGINS])],
+    serviceOrigins: [...new Set(v.SERVICE_ORIGINS)],
+    portalPath: v.PORTAL_PATH,
+    tokenAudiences: [...new Set(v.TOKEN_AUDIENCES)],
     database:
       v.DATABASE_URL === undefined
         ? { kind: 'embedded', dataDir: v.DATA_DIR }

@@ -7,7 +7,7 @@ import { DEFAULT_PORT, type Values } from './settings.ts'
 /** Checks settings against each other. A setting that did not parse is absent here, and is not checked again. */
 export function contradictions(v: Partial<Values>): string[] {
   const publicUrl = new URL(v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT ?? DEFAULT_PORT}`)
-  const problems = [...urlContradictions(v, publicUrl), ...scopeMistakes(v)]
+  const problems = [...urlContradictions(v, publicUrl), ...foreignServices(v, publicUrl), ...scopeMistakes(v)]
   if (v.DATABASE_URL !== undefined && v.ENCRYPTION_KEYS === undefined) {
     problems.push('ENCRYPTION_KEYS: required when DATABASE_URL is set; docs/configuration.md shows how to generate one')
   }
@@ -53,6 +53,17 @@ function urlContradictions(v: Partial<Values>, publicUrl: URL): string[] {
     )
   }
   return problems
+}
+
+/** The session cookie is host-only, and over https it is sent over https alone. */
+function foreignServices({ SERVICE_ORIGINS = [] }: Partial<Values>, publicUrl: URL): string[] {
+  const foreign = SERVICE_ORIGINS.map((origin) => new URL(origin)).filter(
+    ({ protocol, hostname }) => protocol !== publicUrl.protocol || hostname !== publicUrl.hostname,
+  )
+  return foreign.map(
+    ({ origin }) =>
+      `SERVICE_ORIGINS: ${origin} must be ${publicUrl.protocol}//${publicUrl.hostname} with another port: the session cookie reaches no other host`,
+  )
 }
 
 /**

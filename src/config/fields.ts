@@ -80,6 +80,31 @@ export function urlWithScheme(...schemes: string[]): z.ZodType<string, string> {
 /** A path on the frontend, such as `/welcome`. */
 export const path = z.string().regex(/^\/(?![/\\])[^\s\\]*$/, 'must be a path that begins with one slash')
 
+/** What the gateway answers itself, by the first part of the path. */
+const OWN_PATHS = [
+  'auth',
+  'graphql',
+  'xrpc',
+  'healthz',
+  'readyz',
+  'metrics',
+  'oauth-client-metadata.json',
+  '.well-known',
+]
+
+/** A path for pages of the gateway, such as `/account`. Returned with a slash at its end. */
+export const portalPath = z.string().transform((text, context) => {
+  if (!/^(\/[\w.~-]+)*\/?$/.test(text) || text === '') return refuse(context, 'must be a path such as /account')
+  const parts = text.split('/').filter((part) => part !== '')
+  if (parts.some((part) => /^\.{1,2}$/.test(part))) return refuse(context, 'must be a path without dots such as /../')
+  if (OWN_PATHS.includes(parts[0] ?? ''))
+    return refuse(context, `must not be below /${parts[0]}, which is the gateway’s`)
+  return ['', ...parts, ''].join('/')
+})
+
+/** Whom an identity token is for: the `aud` of RFC 7519 §4.1.3, often a URL. */
+export const audience = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be at most 255 visible ASCII characters each')
+
 /** A comma-separated list. */
 export function listOf<T>(item: z.ZodType<T, string>): z.ZodType<T[], string> {
   return z

@@ -3,13 +3,23 @@ import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import { GatewayError } from '../platform/errors.ts'
+import { IDENTITY_JWKS_PATH, TOKEN_PATH } from './identity-token.ts'
 import { isProbe } from './probes.ts'
+import { VERIFY_PATH } from './verify.ts'
 
 /**
  * What people who are signed in, or half-way, cannot do without. The metadata is what a server reads before it sends
  * somebody back.
  */
-const SHED_LAST = new Set<string | undefined>(['/graphql', CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH])
+const SHED_LAST = new Set<string | undefined>([
+  '/graphql',
+  VERIFY_PATH,
+  TOKEN_PATH,
+  IDENTITY_JWKS_PATH,
+  CALLBACK_PATH,
+  CLIENT_METADATA_PATH,
+  JWKS_PATH,
+])
 
 /** How many times the delay of the others these bear. */
 const LAST_FACTOR = 4

@@ -6,7 +6,7 @@ import { sendPage } from './pages/page.ts'
 import { problemPage } from './pages/problem.ts'
 
 /** What a client is told of an error. */
-type Problem = { status: number; error: string; message: string; requestId?: string }
+export type Problem = { status: number; error: string; message: string; requestId?: string }
 
 /**
  * The one place where errors become HTTP responses: `{ "error": code, "message": … }`, or a page for a browser's
@@ -26,7 +26,8 @@ export function respondNotFound(request: FastifyRequest, reply: FastifyReply): v
   respond(request, reply, { status: 404, error: 'NOT_FOUND', message: 'There is nothing at this address.' })
 }
 
-function problemOf(error: FastifyError | GatewayError, request: FastifyRequest): Problem {
+/** Says what a client is told of an error, and logs what it is not told. */
+export function problemOf(error: FastifyError | GatewayError, request: FastifyRequest): Problem {
   if (error instanceof GatewayError) {
     logGatewayError(request.log, error)
     return { status: error.status, error: error.code, message: error.message }
@@ -55,7 +56,7 @@ function respond(request: FastifyRequest, reply: FastifyReply, { status, ...prob
 }
 
 /** Whether a person waits for a page. A browser never shows JSON to them. */
-function isNavigation({ method, headers }: FastifyRequest): boolean {
+export function isNavigation({ method, headers }: FastifyRequest): boolean {
   if (method !== 'GET') return false
   const mode = headers['sec-fetch-mode']
   return mode === undefined ? (headers.accept?.includes('text/html') ?? false) : mode === 'navigate'

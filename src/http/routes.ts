@@ -4,6 +4,7 @@ import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import type { Gateway } from '../gateway.ts'
+import type { Services } from '../services/services.ts'
 import { readMigrations } from '../store/sql/migrations.ts'
 import { callbackHandler } from './callback.ts'
 import { boundConnections, type ConnectionLimits, connectionOptions } from './connections.ts'
@@ -13,6 +14,7 @@ import { createEventStreams } from './event-stream.ts'
 import { graphiqlRoute } from './graphiql.ts'
 import { type GraphqlServer, graphqlHandler } from './graphql.ts'
 import { refuseSecondHost } from './host.ts'
+import { IDENTITY_JWKS_PATH, identityJwksHandler, TOKEN_PATH, tokenHandler } from './identity-token.ts'
 import { shedLoad } from './load-shedding.ts'
 import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
@@ -23,6 +25,7 @@ import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { pagePolicy } from './security-headers.ts'
 import { startHandler } from './start.ts'
+import { VERIFY_PATH, verifyRoute } from './verify.ts'
 
 /** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
 const MAX_BODY_BYTES = 32 * 1024
@@ -40,10 +43,13 @@ const CORS_RESPONSE_HEADERS = ['x-request-id', 'retry-after', 'atgate-error', 'a
 /** In seconds: the longest that Chrome keeps the answer to a preflight. */
 const CORS_MAX_AGE = 7200
 
-type Options = { graphql: GraphqlServer; connectionLimits: ConnectionLimits }
+type Options = { graphql: GraphqlServer; services: Services; connectionLimits: ConnectionLimits }
 
 /** Builds the HTTP server with every route. The caller makes it listen. */
-export async function createServer(gateway: Gateway, { graphql, connectionLimits }: Options): Promise<FastifyInstance> {
+export async function createServer(
+  gateway: Gateway,
+  { graphql, services, connectionLimits }: Options,
+): Promise<FastifyInstance> {
   const { config } = gateway
   const server = fastify({
     loggerInstance: gateway.runtime.logger as FastifyBaseLogger,
@@ -93,6 +99,10 @@ export async function createServer(gateway: Gateway, { graphql, connectionLimits
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
   server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
+  const { options, handler } = verifyRoute(gateway, { cookies, ...services })
+  server.route({ method: ['GET', 'HEAD'], url: VERIFY_PATH, ...options, handler })
+  server.post(TOKEN_PATH, { onRequest: requireAllowedOrigin }, tokenHandler(gateway, { cookies, ...services }))
+  server.get(IDENTITY_JWKS_PATH, identityJwksHandler(services.identityKeys))
   const streams = createEventStreams({ commentsEvery: connectionLimits.comments })
   const api = graphqlHandler(graphql, cookies, streams)
   const graphiql = graphiqlRoute(config.graphiql, api)

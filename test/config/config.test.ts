@@ -170,10 +170,46 @@ describe('loadConfig', () => {
     ['a return URL of a script', { RETURN_URLS: 'javascript:alert(1)' }, 'RETURN_URLS'],
     ['a return URL on http', { RETURN_URLS: 'http://app.example.com/' }, 'RETURN_URLS'],
     ['a return URL whose scheme anybody can take', { RETURN_URLS: 'myapp:/done' }, 'RETURN_URLS'],
+    ['a service on another host', { SERVICE_ORIGINS: 'http://127.0.0.2:8080' }, 'SERVICE_ORIGINS'],
+    ['a service on localhost', { SERVICE_ORIGINS: 'http://localhost:8080' }, 'SERVICE_ORIGINS'],
+    [
+      'a service that the cookie does not reach over http',
+      { PUBLIC_URL: 'https://auth.example.com', SERVICE_ORIGINS: 'http://auth.example.com:8080' },
+      'SERVICE_ORIGINS',
+    ],
+    [
+      'a service on a sibling of the host',
+      { PUBLIC_URL: 'https://auth.example.com', SERVICE_ORIGINS: 'https://app.example.com' },
+      'SERVICE_ORIGINS',
+    ],
+    ['a portal at a relative path', { PORTAL_PATH: 'account' }, 'PORTAL_PATH'],
+    ['a portal on another host', { PORTAL_PATH: '//evil.example' }, 'PORTAL_PATH'],
+    ['a portal at a path with a parameter', { PORTAL_PATH: '/:account' }, 'PORTAL_PATH'],
+    ['a portal at a path that leads up', { PORTAL_PATH: '/account/..' }, 'PORTAL_PATH'],
+    ['a portal at a path of the API', { PORTAL_PATH: '/auth/portal' }, 'PORTAL_PATH'],
+    ['an audience with a space', { TOKEN_AUDIENCES: 'https://a.example,my service' }, 'TOKEN_AUDIENCES'],
     ['a path that leaves the frontend', { NEW_ACCOUNT_PATH: '//evil.example' }, 'NEW_ACCOUNT_PATH'],
   ])('refuses %s', (_what, env, name) => {
     expect(namesIn(problemsOf(env))).toEqual([name])
   })
+})
+
+it('SERVICE_ORIGINS are other ports of the host of PUBLIC_URL', () => {
+  expect(loadConfig({ SERVICE_ORIGINS: 'http://127.0.0.1:8080, http://127.0.0.1:9000/' }).serviceOrigins).toEqual([
+    'http://127.0.0.1:8080',
+    'http://127.0.0.1:9000',
+  ])
+  const env = { PUBLIC_URL: 'https://auth.example.com', SERVICE_ORIGINS: 'https://auth.example.com:8443' }
+  expect(loadConfig(env).serviceOrigins).toEqual(['https://auth.example.com:8443'])
+})
+
+it.each([
+  ['/', '/'],
+  ['/account', '/account/'],
+  ['/my/account/', '/my/account/'],
+])('PORTAL_PATH=%s is %s', (text, path) => {
+  expect(loadConfig({}).portalPath).toBe('/')
+  expect(loadConfig({ PORTAL_PATH: text }).portalPath).toBe(path)
 })
 
 describe('RATE_LIMITS', () => {

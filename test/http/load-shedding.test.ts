@@ -53,14 +53,19 @@ describe('a process that cannot keep up', () => {
   const decide = (url: string | undefined, type: string, value: number) =>
     handle({ routeOptions: { url } } as FastifyRequest, {} as FastifyReply, type, value)
 
-  it.each(['/graphql', '/auth/callback', '/oauth-client-metadata.json', '/.well-known/jwks.json'])(
-    'refuses %s last',
-    async (url) => {
-      await decide(url, 'eventLoopDelay', 201)
-      await decide(url, 'eventLoopDelay', 800)
-      await expect(decide(url, 'eventLoopDelay', 801)).rejects.toMatchObject(unavailable)
-    },
-  )
+  it.each([
+    '/graphql',
+    '/auth/callback',
+    '/auth/verify',
+    '/auth/token',
+    '/auth/jwks.json',
+    '/oauth-client-metadata.json',
+    '/.well-known/jwks.json',
+  ])('refuses %s last', async (url) => {
+    await decide(url, 'eventLoopDelay', 201)
+    await decide(url, 'eventLoopDelay', 800)
+    await expect(decide(url, 'eventLoopDelay', 801)).rejects.toMatchObject(unavailable)
+  })
 
   it.each(['/auth/start', '/', undefined])('refuses %s first', async (url) => {
     await expect(decide(url, 'eventLoopDelay', 201)).rejects.toMatchObject(unavailable)

@@ -1,4 +1,4 @@
-import { CompactEncrypt, compactDecrypt, errors } from 'jose'
+import { CompactEncrypt, compactDecrypt, decodeProtectedHeader, errors } from 'jose'
 
 /** An encryption key: `id` is written into each sealed text, `secret` is 32 bytes. */
 export type SealKey = { id: string; secret: Uint8Array }
@@ -26,6 +26,8 @@ export interface Sealer {
   open(sealed: string, purpose: string): Promise<unknown>
   /** Whether one of the keys sealed this text, for whatever purpose. */
   isReadable(sealed: string): Promise<boolean>
+  /** Whether the first key sealed this text, so that it need not be sealed anew. */
+  isCurrent(sealed: string): boolean
 }
 
 /**
@@ -78,5 +80,7 @@ export function createSealer(keys: readonly SealKey[]): Sealer {
           throw error
         },
       ),
+
+    isCurrent: (sealed) => decodeProtectedHeader(sealed).kid === first.id,
   }
 }

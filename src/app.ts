@@ -7,6 +7,8 @@ import { createGrants } from './atproto/grants/grants.ts'
 import { requireReadableGrants } from './atproto/grants/readable.ts'
 import { createRevocationQueue } from './atproto/grants/revocation-queue.ts'
 import { createIdentities } from './atproto/identity.ts'
+import { createPdsCalls } from './atproto/pds/pds-calls.ts'
+import { createUpstreams, type Upstreams } from './atproto/pds/upstreams.ts'
 import { createProfiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
 import type { Atproto, Gateway, Runtime, Stores } from './gateway.ts'
@@ -74,7 +76,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   // Copies of refreshed grants fill space for a day. Without Redis it is not the space that sign-ins need.
   const isShared = options.ephemeral !== undefined || config.redisUrl !== null
   const copies = isShared ? ephemeral : createInProcessStore({ clock })
-  const atproto = await createAtproto(config, { ...stores, copies }, runtime)
+  const upstreams = createUpstreams({ allowInsecure: config.oauth.allowInsecurePds })
+  const atproto = await createAtproto(config, { ...stores, copies, upstreams }, runtime)
   const gateway: Gateway = { config, stores, atproto, runtime }
   const services = createServices(gateway)
   await services.identityKeys.maintain()
@@ -103,6 +106,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         Promise.race([atproto.revocations.close(), setTimeout(times.grants, undefined, { ref: false })]),
         atproto.grants.close(times.grants),
       ])
+      await upstreams.close()
       if (options.ephemeral === undefined) await ephemeral.close()
       if (options.database === undefined) await database.close()
     },
@@ -125,16 +129,17 @@ function createRuntime(
 
 async function createAtproto(
   config: Config,
-  { copies, ...stores }: Stores & { copies: EphemeralStore },
+  { copies, upstreams, ...stores }: Stores & { copies: EphemeralStore; upstreams: Upstreams },
   runtime: Runtime,
 ): Promise<Atproto> {
   const { clock, logger } = runtime
   const identities = createIdentities(config)
   const clients = await createOAuthClients(config, identities.resolver)
   const onChange = (change: GrantChange) => tellOfGrant({ stores, runtime }, change)
-  const grants = createGrants({ ...stores, ephemeral: copies, clients, clock, logger, onChange })
+  const pds = createPdsCalls({ upstreams })
+  const grants = createGrants({ ...stores, ephemeral: copies, clients, pds, clock, logger, onChange })
   const revocations = createRevocationQueue({ grants, logger })
-  return { clients, identities, profiles: createProfiles(config, logger), grants, revocations }
+  return { clients, identities, profiles: createProfiles(config, logger), grants, pds, revocations }
 }
 
 async function openEphemeralStore({ redisUrl }: Config, clock: Clock, logger: Logger): Promise<EphemeralStore> {

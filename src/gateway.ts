@@ -2,6 +2,7 @@ import type { OAuthClients } from './atproto/client.ts'
 import type { Grants } from './atproto/grants/grants.ts'
 import type { RevocationQueue } from './atproto/grants/revocation-queue.ts'
 import type { Identities } from './atproto/identity.ts'
+import type { PdsCalls } from './atproto/pds/pds-calls.ts'
 import type { Profiles } from './atproto/profile.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './platform/clock.ts'
@@ -27,6 +28,7 @@ export type Atproto = {
   readonly identities: Identities
   readonly profiles: Profiles
   readonly grants: Grants
+  readonly pds: PdsCalls
   readonly revocations: RevocationQueue
 }
 

@@ -20,6 +20,7 @@ import type { Config } from '../config/config.ts'
 import { MINUTE } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { createHandleService } from './handle-service.ts'
+import { createPdsLocations } from './pds-locations.ts'
 import { createSafeFetch } from './safe-fetch.ts'
 
 export type IdentityResolver = LibraryResolver
@@ -41,6 +42,11 @@ export interface Identities {
    * @throws GatewayError HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
    */
   lookUp(did: string): Promise<Identity>
+  /**
+   * The origin of the account's PDS, by a DID document that was read within the last ten minutes.
+   * @throws GatewayError HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
+   */
+  pdsOf(did: string): Promise<string>
 }
 
 /** A document says which server is the authority over an account, so it is not believed for long. */
@@ -65,9 +71,24 @@ export function createIdentities(config: Config): Identities {
     handleResolverUrl === null ? new AtprotoHandleResolverNode() : createHandleService(handleResolverUrl, trustedFetch),
   )
   const resolver = new AtprotoIdentityResolver(didResolver, handleResolver)
+  const locations = createPdsLocations({
+    async read(did) {
+      // The same check as in the library: anything else is no account.
+      if (!isAtprotoDid(did)) throw handleNotFound(did)
+      return extractPdsUrl(await didResolver.resolve(did, { noCache: true })).origin
+    },
+  })
 
   return {
     resolver,
+
+    async pdsOf(did) {
+      try {
+        return await locations.of(did)
+      } catch (error) {
+        throw asLookUpError(error, did)
+      }
+    },
 
     async find(input) {
       const account = parseAccountInput(input)

@@ -6,7 +6,17 @@ export type AccountSession = Prisma.SessionGetPayload<{ include: typeof accountI
 /** What is read with a session, in the same query. */
 export const accountIncludes = {
   account: true,
-  grant: { select: { scope: true, state: true, lostReason: true, expiresAt: true, refreshAfter: true } },
+  grant: {
+    select: {
+      scope: true,
+      state: true,
+      lostReason: true,
+      expiresAt: true,
+      refreshAfter: true,
+      generation: true,
+      accessEndsAt: true,
+    },
+  },
 } satisfies Prisma.SessionInclude
 
 /** What holds a client token: a browser, or an SDK process. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { CurrentUserDocument, DeveloperTokensDocument, ExchangeTokenDocument } from '../../web/generated/graphql.ts'
 import { type ConfidentialGateway, startConfidentialGateway } from '../support/confidential-gateway.ts'
 import { createDeveloperToken, dataOf } from '../support/flows.ts'
+import { getSession } from '../support/get-session.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback } from '../support/sign-in.ts'
 import { ageGrant } from '../support/stored-grants.ts'
@@ -59,11 +60,10 @@ describeGateway('a confidential client', () => {
     })
     // As long as the reference server honours a grant of a confidential client in all.
     expect((row.grant.expiresAt.getTime() - Date.now()) / DAY).toBeCloseTo(730, 1)
-    const grant = await atgate.gateway.atproto.grants.use(row.grantId)
-    expect(grant.server.authMethod).toEqual({ method: 'private_key_jwt', kid: 'new' })
+    const held = await atgate.gateway.atproto.grants.hold(row.grantId)
+    expect(held.grant.authMethod).toEqual({ method: 'private_key_jwt', kid: 'new' })
     await ageGrant(atgate.gateway.stores.db, row.grantId, 2 * HOUR)
-    const refreshed = await atgate.gateway.atproto.grants.use(row.grantId)
-    expect((await refreshed.fetchHandler('/xrpc/com.atproto.server.getSession')).status).toBe(200)
+    expect((await getSession(atgate.gateway, row.grantId)).status).toBe(200)
     // Refreshing it does not make it last longer.
     const { expiresAt } = await atgate.gateway.stores.db.grant.findUniqueOrThrow({ where: { id: row.grantId } })
     expect(expiresAt).toEqual(row.grant.expiresAt)

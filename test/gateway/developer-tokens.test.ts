@@ -176,7 +176,7 @@ describeGateway('developer tokens', () => {
     const { grantId } = await db.session.findUniqueOrThrow({ where: { id: idOf(token) } })
     await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, grantId))).revoke()
     await ageGrant(db, grantId, 2 * HOUR)
-    await expect(atgate.gateway.atproto.grants.use(grantId)).rejects.toThrow(GrantLost)
+    await expect(atgate.gateway.atproto.grants.hold(grantId)).rejects.toThrow(GrantLost)
     expect(await listed()).toMatchObject({ needsReauthentication: true })
     expect((await whoIs(token))?.session.needsReauthentication).toBe(true)
   })
@@ -201,7 +201,7 @@ describeGateway('developer tokens', () => {
     expect(tokenGrant).not.toBe(browserGrant)
     const refresh = async (id: string) => {
       await ageGrant(db, id, 2 * HOUR)
-      await grants.use(id)
+      await grants.hold(id)
     }
     await refresh(browserGrant)
     await refresh(tokenGrant)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { GrantLost } from '../../src/atproto/grants/rows.ts'
 import { currentUserOf } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { getSession } from '../support/get-session.ts'
 import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { signIn } from '../support/sign-in.ts'
@@ -28,8 +29,11 @@ describeGateway('the grant of a session', () => {
 
   const row = () => atgate.stores.database.prisma.grant.findUniqueOrThrow({ where: { id } })
   const age = (minutes: number) => ageGrant(atgate.stores.database.prisma, id, minutes * MINUTE)
-  const askPds = async () =>
-    (await atgate.gateway.atproto.grants.use(id)).fetchHandler('/xrpc/com.atproto.server.getSession')
+  const askPds = () => getSession(atgate.gateway, id)
+
+  it('has a key with which proofs are quick', async () => {
+    expect((await openGrant(atgate.gateway, id)).dpopJwk).toMatchObject({ kty: 'EC', crv: 'P-256' })
+  })
 
   it('is used as it is for four fifths of its access token’s hour', async () => {
     await age(47)

@@ -138,7 +138,7 @@ describeGateway('an identity that changes', () => {
     const { id } = (await currentUserOf(browser))?.session ?? { id: '' }
     const { grantId } = await db.session.findUniqueOrThrow({ where: { id } })
     await ageGrant(db, grantId, HOUR)
-    await expect(atgate.gateway.atproto.grants.use(grantId)).rejects.toMatchObject({ code: 'PDS_UNAVAILABLE' })
+    await expect(atgate.gateway.atproto.grants.hold(grantId)).rejects.toMatchObject({ code: 'PDS_UNAVAILABLE' })
     expect(await needsReauthentication()).toBe(false)
   })
 })

@@ -71,7 +71,7 @@ describeGateway('secrets', () => {
     const { grants } = atgate.gateway.atproto
     const useWhenEnded = async () => {
       await ageGrant(atgate.gateway.stores.db, session.grantId, 2 * HOUR)
-      return grants.use(session.grantId)
+      return grants.hold(session.grantId)
     }
     await useWhenEnded()
     const refreshed = await openGrant(atgate.gateway, session.grantId)

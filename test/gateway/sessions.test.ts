@@ -12,6 +12,7 @@ import {
 import { aSession, didOf } from '../support/builders.ts'
 import { addAccount, codeOf, reachedBy, switcherOf, switchTo } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { getSession } from '../support/get-session.ts'
 import { askAuthorizationServer, openGrant } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { obtainExchangeToken, signIn } from '../support/sign-in.ts'
@@ -43,11 +44,7 @@ describeGateway('sessions', () => {
   }
 
   /** Asks the PDS, with the stored grant, who it is for. */
-  async function askPds(grantId: string): Promise<{ status: number; did: string }> {
-    const grant = await atgate.gateway.atproto.grants.use(grantId)
-    const response = await grant.fetchHandler('/xrpc/com.atproto.server.getSession')
-    return { status: response.status, ...((await response.json()) as { did: string }) }
-  }
+  const askPds = (grantId: string) => getSession(atgate.gateway, grantId)
 
   it('of one account in two browsers are two, each with a grant of its own', async () => {
     const first = await signIn(laptop, 'alice.test')
@@ -292,7 +289,7 @@ describeGateway('sessions', () => {
     // As an account's owner does who revokes the app at the PDS.
     await (await askAuthorizationServer(atgate.gateway, await openGrant(atgate.gateway, id))).revoke()
     await ageGrant(atgate.gateway.stores.db, id, 2 * HOUR)
-    await expect(atgate.gateway.atproto.grants.use(id)).rejects.toThrow(GrantLost)
+    await expect(atgate.gateway.atproto.grants.hold(id)).rejects.toThrow(GrantLost)
 
     expect((await currentUser(laptop))?.session.needsReauthentication).toBe(true)
     await signIn(laptop, 'alice.test')

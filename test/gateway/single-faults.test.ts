@@ -216,7 +216,7 @@ describeGateway('a fault in any single step', () => {
       }
       let grantId = await signedInGrant()
       const use = () =>
-        gateway.atproto.grants.use(grantId).then(
+        gateway.atproto.grants.hold(grantId).then(
           () => 'used',
           (error: { code?: string }) => error.code ?? String(error),
         )

@@ -4,6 +4,7 @@ import { createGrants, type Grants } from '../../src/atproto/grants/grants.ts'
 import { createRedisStore } from '../../src/store/ephemeral/redis-store.ts'
 import { openDatabase } from '../../src/store/sql/database.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { getSession } from '../support/get-session.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { signIn } from '../support/sign-in.ts'
 import { ageGrant } from '../support/stored-grants.ts'
@@ -45,8 +46,9 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
     const ephemeral = await createRedisStore({ url: redisUrl, keyPrefix: stores.redisPrefix, logger })
     const clients = await createOAuthClients(gateway.config, gateway.atproto.identities.resolver)
     const { sealer } = gateway.stores
+    const { pds } = gateway.atproto
     const onChange = () => undefined
-    const other = createGrants({ db: database.prisma, ephemeral, sealer, clients, clock, logger, onChange })
+    const other = createGrants({ db: database.prisma, ephemeral, sealer, clients, pds, clock, logger, onChange })
     replicas = [gateway.atproto.grants, other]
     closeReplica = async () => {
       await other.close(SECOND)
@@ -69,7 +71,7 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
     for (const id of ids) await ageGrant(db(), id, ms)
   }
   const askPds = async (grants: Grants, id: string) =>
-    (await (await grants.use(id)).fetchHandler('/xrpc/com.atproto.server.getSession')).status
+    (await getSession({ atproto: { grants, pds: atgate.gateway.atproto.pds } }, id)).status
 
   const LEASING = '"leaseFence" = "leaseFence" + 1'
   const SENDING = 'SET "sentAt" = clock_timestamp()'
@@ -94,7 +96,7 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
   ])('%s: none is lost', async (_what, proxy, fault, statement, lasting) => {
     await ageAll(61 * MINUTE)
     atgate.stores.statements.length = 0
-    const uses = replicas.flatMap((grants) => ids.map((id) => grants.use(id)))
+    const uses = replicas.flatMap((grants) => ids.map((id) => grants.hold(id)))
     const settled = Promise.allSettled(uses)
     await until(statement)
     proxy()[fault]()

@@ -1,8 +1,6 @@
-import type { OAuthSession } from '@atproto/oauth-client-node'
 import type { HeldGrant } from '../../src/atproto/grants/grant.ts'
 import type { GrantChange } from '../../src/atproto/grants/grant-change.ts'
 import { createGrants, type GrantServers, type Grants } from '../../src/atproto/grants/grants.ts'
-import type { ReplaceRefused } from '../../src/atproto/grants/pds-session.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { withMembers } from './faults.ts'
@@ -56,7 +54,6 @@ export function startGrantProcess(options: Options): GrantProcess {
   const steps: Step[] = []
   const changes: GrantChange[] = []
   const logLines: string[] = []
-  const sessions = new WeakMap<OAuthSession, { held: HeldGrant; replaceRefused: ReplaceRefused }>()
 
   function at<T>(step: Step, work: () => Promise<T>): Promise<T> {
     steps.push(step)
@@ -75,11 +72,6 @@ export function startGrantProcess(options: Options): GrantProcess {
     },
     askAccountStatus: options.askAccountStatus ?? (async () => 'active'),
     revoke: server.revoke,
-    async openSession(held, replaceRefused) {
-      const session = {} as OAuthSession
-      sessions.set(session, { held, replaceRefused })
-      return session
-    },
   }
   const grants = createGrants({
     db: watchStatements(stores.db, at),
@@ -90,24 +82,18 @@ export function startGrantProcess(options: Options): GrantProcess {
     },
     sealer: stores.sealer,
     clients: { isConfidential } as Gateway['atproto']['clients'],
+    // Whatever would ask a server is one of `servers`.
+    pds: {} as Gateway['atproto']['pds'],
     clock: Date.now,
     logger: createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(line) } }),
     onChange: (change) => void changes.push(change),
     servers,
   })
 
-  async function open(id: string) {
-    const opened = sessions.get(await grants.use(id))
-    if (opened === undefined) throw new Error('not a session of this process')
-    return opened
-  }
   return {
     grants,
-    use: async (id) => (await open(id)).held,
-    async replaceRefused(id) {
-      const { held, replaceRefused } = await open(id)
-      return replaceRefused(held)
-    },
+    use: (id) => grants.hold(id),
+    replaceRefused: async (id) => grants.replaceRefused(await grants.hold(id)),
     steps,
     changes,
     logLines,

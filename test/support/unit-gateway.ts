@@ -1,6 +1,8 @@
 import { createOAuthClients } from '../../src/atproto/client.ts'
 import { createGrants } from '../../src/atproto/grants/grants.ts'
 import { createIdentities } from '../../src/atproto/identity.ts'
+import { createPdsCalls } from '../../src/atproto/pds/pds-calls.ts'
+import { createUpstreams } from '../../src/atproto/pds/upstreams.ts'
 import { createProfiles } from '../../src/atproto/profile.ts'
 import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
@@ -50,6 +52,7 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
   const sealer = createSealer([{ id: 'k1', secret: new Uint8Array(32) }])
   const identities = createIdentities(config)
   const clients = await createOAuthClients(config, identities.resolver)
+  const pds = createPdsCalls({ upstreams: createUpstreams({ allowInsecure: config.oauth.allowInsecurePds }) })
   const revoked: string[] = []
   const closing = new AbortController()
   return {
@@ -59,7 +62,8 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
       clients,
       identities,
       profiles: createProfiles(config, logger),
-      grants: createGrants({ db, ephemeral, sealer, clients, clock, logger, onChange: () => undefined }),
+      grants: createGrants({ db, ephemeral, sealer, clients, pds, clock, logger, onChange: () => undefined }),
+      pds,
       revocations: {
         revokeSoon: (grantId) => void revoked.push(grantId),
         resume: async () => undefined,

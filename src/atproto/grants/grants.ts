@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OAuthSession } from '@atproto/oauth-client-node'
 import { createBackground } from '../../platform/background.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -7,13 +6,14 @@ import type { EphemeralStore } from '../../store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from '../../store/sealing/sealer.ts'
 import type { PrismaClient } from '../../store/sql/generated/client.ts'
 import type { OAuthClients } from '../client.ts'
+import type { PdsCalls } from '../pds/pds-calls.ts'
 import { type AskAccountStatus, checkAccount, createAskAccountStatus } from './check-account.ts'
 import { createGrantCopies } from './copies.ts'
 import { createDueRevocations, type DueRevocations } from './due-revocations.ts'
 import type { Grant, HeldGrant } from './grant.ts'
 import type { GrantChange } from './grant-change.ts'
 import { createIdleGrants, type IdleGrants } from './idle-grants.ts'
-import { createPdsSession, type ReplaceRefused } from './pds-session.ts'
+import { createOpenedGrants, type KnownGrant } from './opened.ts'
 import { createRefresher, type Refresher } from './refresh.ts'
 import { createRefreshRequest, type RefreshRequest } from './refresh-request.ts'
 import { createRefreshSoon } from './refresh-soon.ts'
@@ -27,10 +27,17 @@ export interface Grants {
   /** Writes a new grant, in the transaction that writes the session that it belongs to. */
   insert: GrantRows['insert']
   /**
-   * Opens a grant as a session that calls the account's PDS. Waits for a refresh only where the access token has ended.
+   * Opens a grant, to call the account's PDS with it. Waits for a refresh only where the access token has ended.
+   * @param known what the caller has just read of its row; if this process has that token set open, no store is asked
    * @throws GrantLost, GatewayError SERVICE_UNAVAILABLE, PDS_UNAVAILABLE
    */
-  use(id: string): Promise<OAuthSession>
+  hold(id: string, known?: KnownGrant): Promise<HeldGrant>
+  /**
+   * What replaces a token set whose access token a resource server has refused; null when that one is less than a
+   * minute old, since a resource server may refuse every one. That alone never gives a grant up.
+   * @throws GrantLost, GatewayError SERVICE_UNAVAILABLE, PDS_UNAVAILABLE
+   */
+  replaceRefused(refused: HeldGrant): Promise<HeldGrant | null>
   /**
    * Refreshes a grant whose access token is due, in the background, and then checks that the account is still served.
    * Returns at once and never throws; of many calls within ten seconds the first one counts.
@@ -58,7 +65,6 @@ export type GrantServers = {
   request: RefreshRequest
   askAccountStatus: AskAccountStatus
   revoke(grant: Grant): Promise<void>
-  openSession(held: HeldGrant, replaceRefused: ReplaceRefused): Promise<OAuthSession>
 }
 
 type Parts = {
@@ -67,6 +73,7 @@ type Parts = {
   ephemeral: Pick<EphemeralStore, 'get' | 'set' | 'delete'>
   sealer: Sealer
   clients: OAuthClients
+  pds: PdsCalls
   clock: Clock
   logger: Logger
   onChange(change: GrantChange): void
@@ -75,7 +82,7 @@ type Parts = {
 
 export function createGrants({ servers, ...parts }: Parts): Grants {
   const { sealer, logger, onChange } = parts
-  const { request, askAccountStatus, revoke, openSession } = servers ?? askingServers(parts.clients)
+  const { request, askAccountStatus, revoke } = servers ?? askingServers(parts)
   const rows = createGrantRows(parts)
   const copies = createGrantCopies(parts)
   const giveBack = (held: HeldGrant) => revokeOrWarn(revoke, held, logger)
@@ -85,14 +92,16 @@ export function createGrants({ servers, ...parts }: Parts): Grants {
   const onRefreshed = (held: HeldGrant) =>
     background.add(checkAccount({ askAccountStatus, rows, logger, onChange }, held))
   const refresher = createRefresher({ ...stores, request, background, logger, onRefreshed })
+  const opened = createOpenedGrants()
   const refreshSoon = createRefreshSoon({ refresher, background, clock: parts.clock, logger })
 
   return {
     insert: rows.insert,
-    async use(id) {
-      const held = await usableGrant({ ...stores, refresher, refreshSoon }, id)
-      return openSession(held, (refused) => replaceRefused(refresher, refused))
+    async hold(id, known) {
+      const held = unstored.find(id) === undefined ? opened.find(id, known) : undefined
+      return held ?? opened.keep(await usableGrant({ ...stores, refresher, refreshSoon }, id))
     },
+    replaceRefused: (refused) => replaceRefused(refresher, refused),
     refreshSoon,
     async refreshIdle(id) {
       await refresher.tryRefresh({ id })
@@ -113,12 +122,11 @@ export function createGrants({ servers, ...parts }: Parts): Grants {
 /** In milliseconds: what a refresh that is under way at the end leaves to the sets that are not stored yet. */
 const LEAST_FOR_STORING = 1000
 
-function askingServers(clients: OAuthClients): GrantServers {
+function askingServers({ clients, pds }: Pick<Parts, 'clients' | 'pds'>): GrantServers {
   return {
     request: createRefreshRequest(clients),
-    askAccountStatus: createAskAccountStatus(clients),
+    askAccountStatus: createAskAccountStatus(pds),
     revoke: (grant) => revokeGrant(clients, grant),
-    openSession: (held, replaceRefused) => createPdsSession(clients, { held, replaceRefused }),
   }
 }
 
@@ -130,7 +138,6 @@ async function revokeOrWarn(revoke: GrantServers['revoke'], { id, grant }: HeldG
   }
 }
 
-/** What replaces a token set whose access token was refused; null when that one is too new to be refreshed. */
 async function replaceRefused(refresher: Refresher, { id, generation }: HeldGrant): Promise<HeldGrant | null> {
   const newer = await refresher.refresh({ id, refused: generation })
   return newer.generation === generation ? null : newer

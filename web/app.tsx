@@ -1,6 +1,7 @@
 import { Suspense, use, useMemo, useState } from 'react'
 import { ErrorBoundary } from 'react-error-boundary'
 import { type Client, Provider } from 'urql'
+import { Router } from 'wouter'
 import { createApiClient } from './api/client.ts'
 import type { Arrival } from './flows/arrive.ts'
 import type { CurrentUserPartsFragment } from './generated/graphql.ts'
@@ -10,6 +11,7 @@ import { SignedIn } from './pages/signed-in.tsx'
 import { Blank, CenteredLayout } from './parts/layout.tsx'
 import { Notices } from './parts/notice.tsx'
 import type { NewToken } from './session/new-token.ts'
+import { PORTAL_PATH } from './session/page-facts.ts'
 import { type Portal, usePortal } from './session/portal-state.ts'
 import { useSessionChanges } from './session/session-changes.ts'
 import { ViewerContext } from './session/viewer.ts'
@@ -79,7 +81,9 @@ function As({ user, portal: { refresh, actAs }, newToken }: AsProps) {
   return (
     <ViewerContext value={{ user, refresh, actAs }}>
       <Provider value={client}>
-        <SignedIn newToken={newToken} />
+        <Router base={PORTAL_PATH.slice(0, -1)}>
+          <SignedIn newToken={newToken} />
+        </Router>
       </Provider>
     </ViewerContext>
   )

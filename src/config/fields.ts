@@ -81,7 +81,7 @@ export function urlWithScheme(...schemes: string[]): z.ZodType<string, string> {
 export const path = z.string().regex(/^\/(?![/\\])[^\s\\]*$/, 'must be a path that begins with one slash')
 
 /** What the gateway answers itself, by the first part of the path. */
-const OWN_PATHS = [
+export const OWN_PATHS: readonly string[] = [
   'auth',
   'graphql',
   'xrpc',

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
-import { GRAPHIQL_PAGE } from './portal.ts'
+import { GRAPHIQL_PAGE } from './portal-build.ts'
 import { respondNotFound } from './respond.ts'
 import { graphiqlPolicy } from './security-headers.ts'
 

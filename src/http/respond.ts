@@ -49,7 +49,8 @@ function tooLarge({ routeOptions }: FastifyRequest): string {
 function respond(request: FastifyRequest, reply: FastifyReply, { status, ...problem }: Problem): void {
   if (isNavigation(request)) {
     const title = status === 404 ? 'Not found' : 'Something is wrong'
-    sendPage(reply, status, problemPage({ title, problem: problem.message }))
+    const home = reply.server.portal?.path ?? '/'
+    sendPage(reply, status, problemPage({ title, problem: problem.message, home }))
   } else {
     noStore(reply).code(status).send(problem)
   }

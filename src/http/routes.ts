@@ -108,6 +108,6 @@ export async function createServer(
   const graphiql = graphiqlRoute(config.graphiql, api)
   server.get('/graphql', graphiql.options, graphiql.handler)
   server.post('/graphql', { onRequest: requireAllowedOrigin }, api)
-  await portal(server)
+  await portal(server, config)
   return server
 }

@@ -9,7 +9,7 @@ type Options = {
   trusts: TrustedPeer
 }
 
-/** In characters, with the portal's address: the longest return address of a flow, in which it is carried. */
+/** In characters, with the portal's address: the longest return address of a flow, in which the rest is carried. */
 const LONGEST = 2048
 
 /**

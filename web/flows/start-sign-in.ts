@@ -1,4 +1,5 @@
 import { UNREACHABLE } from '../api/client.ts'
+import { returnAddress } from './next.ts'
 
 /** The account to sign in, or the server to create an account on. */
 export type SignInRequest = { handle: string } | { pds_url: string }
@@ -9,7 +10,7 @@ export type SignInRequest = { handle: string } | { pds_url: string }
  * @throws Error whose message is for people to read
  */
 export async function startSignIn(request: SignInRequest): Promise<string> {
-  const query = new URLSearchParams({ ...request, return_to: location.pathname })
+  const query = new URLSearchParams({ ...request, return_to: returnAddress() })
   const response = await fetch(`/auth/start?${query}`, { headers: { accept: 'application/json' } }).catch(() => null)
   if (response === null) throw new Error(UNREACHABLE)
   const answer = (await response.json().catch(() => ({}))) as { authUrl?: string; message?: string }

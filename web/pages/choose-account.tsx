@@ -1,12 +1,14 @@
 import { useState } from 'react'
 import type { AnyVariables, Client, TypedDocumentNode } from 'urql'
 import { problemOf, UNREACHABLE } from '../api/client.ts'
+import { goOn } from '../flows/next.ts'
 import { startAddAccount } from '../flows/start-add-account.ts'
 import { type AccountFragment, LogoutAllDocument, SwitchAccountDocument } from '../generated/graphql.ts'
 import { Avatar } from '../parts/avatar.tsx'
 import { HandleForm } from '../parts/handle-form.tsx'
 import { CenteredLayout } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
+import { NEXT_URL } from '../session/page-facts.ts'
 import type { Portal } from '../session/portal-state.ts'
 
 type Props = {
@@ -35,7 +37,10 @@ export function ChooseAccountPage({ client, portal, accounts, ended }: Props) {
     setBusy(false)
   }
   const goOnAs = ({ did }: AccountFragment) =>
-    run(SwitchAccountDocument, { input: { targetDid: did } }, () => portal.actAs(did))
+    run(SwitchAccountDocument, { input: { targetDid: did } }, async () => {
+      if (NEXT_URL !== null) await goOn(NEXT_URL)
+      await portal.actAs(did)
+    })
   const signOutAll = () => run(LogoutAllDocument, {}, portal.refresh)
 
   return (

@@ -2,6 +2,7 @@ import { type FormEvent, useState } from 'react'
 import { useQuery } from 'urql'
 import { problemOf } from '../api/client.ts'
 import { useAction } from '../api/use-action.ts'
+import { returnAddress } from '../flows/next.ts'
 import {
   DeveloperTokensDocument,
   type DeveloperTokensQuery,
@@ -76,7 +77,7 @@ function CreateToken() {
     const scopes = chosen.length === optional.length ? null : [REQUIRED_SCOPE, ...chosen]
     setProblem(null)
     try {
-      const input = { name, expiresInDays, scopes, returnTo: '/tokens' }
+      const input = { name, expiresInDays, scopes, returnTo: returnAddress('tokens') }
       location.assign((await run(StartDeveloperTokenDocument, { input })).startDeveloperToken.authUrl)
     } catch (error) {
       setProblem((error as Error).message)

@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from 'react'
 import { useAction } from '../api/use-action.ts'
+import { returnAddress } from '../flows/next.ts'
 import { StartScopeUpgradeDocument } from '../generated/graphql.ts'
 import { PageHeading } from '../parts/layout.tsx'
 import { ScopeWords } from '../parts/scope-words.tsx'
@@ -33,7 +34,7 @@ function AskForMore({ offered, missing }: { offered: string[]; missing: string[]
     if (scopes.length === 0) return setProblem('Choose at least one.')
     setProblem(null)
     try {
-      const input = { scopes, returnTo: '/permissions' }
+      const input = { scopes, returnTo: returnAddress('permissions') }
       location.assign((await run(StartScopeUpgradeDocument, { input })).startScopeUpgrade.authUrl)
     } catch (error) {
       setProblem((error as Error).message)

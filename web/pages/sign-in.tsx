@@ -3,11 +3,13 @@ import { startSignIn } from '../flows/start-sign-in.ts'
 import type { PdsOptionsPartsFragment } from '../generated/graphql.ts'
 import { HandleForm } from '../parts/handle-form.tsx'
 import { CenteredLayout } from '../parts/layout.tsx'
+import { hostOf, NEXT_URL } from '../session/page-facts.ts'
 
 /** The page for users who are not signed in: sign in, or create an account if the gateway offers that. */
 export function SignInPage({ pdsOptions }: { pdsOptions: PdsOptionsPartsFragment }) {
   return (
     <CenteredLayout title="Sign in">
+      {NEXT_URL !== null && <p className="muted">You go on to {hostOf(NEXT_URL)} afterwards.</p>}
       <HandleForm
         submit="Sign in"
         hint="Your account’s own server asks for your password. This page never sees it."

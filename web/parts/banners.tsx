@@ -1,12 +1,14 @@
 import { useClient } from 'urql'
 import { useAction } from '../api/use-action.ts'
+import { returnAddress } from '../flows/next.ts'
 import { startAddAccount } from '../flows/start-add-account.ts'
 import { StartScopeUpgradeDocument } from '../generated/graphql.ts'
+import { hostOf, NEXT_URL } from '../session/page-facts.ts'
 import { wordsForReauthentication } from '../session/reauthentication-words.ts'
 import { useViewer } from '../session/viewer.ts'
 import { useNotify } from './notice.tsx'
 
-/** Shows what the account of this tab needs: to sign in again, or to allow more. */
+/** Shows what the account of this tab needs: to go on to where it came from, to sign in again, or to allow more. */
 export function Banners() {
   const { user } = useViewer()
   const client = useClient()
@@ -23,12 +25,22 @@ export function Banners() {
   const signInAgain = () => go(() => startAddAccount(client, user.did))
   const allowMissing = () =>
     go(async () => {
-      const input = { scopes: user.missingScopes, returnTo: location.pathname }
+      const input = { scopes: user.missingScopes, returnTo: returnAddress() }
       return (await run(StartScopeUpgradeDocument, { input })).startScopeUpgrade.authUrl
     })
 
   return (
     <>
+      {NEXT_URL !== null && (
+        <section className="banner" aria-label="Go on">
+          <p>
+            You are signed in as {user.handle}, and came here from {hostOf(NEXT_URL)}.
+          </p>
+          <a className="button" href={NEXT_URL}>
+            Go on to {hostOf(NEXT_URL)}
+          </a>
+        </section>
+      )}
       {user.session.needsReauthentication && (
         <section className="banner" aria-label="Sign in again">
           <p>{wordsForReauthentication(user)}</p>

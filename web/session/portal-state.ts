@@ -9,6 +9,7 @@ import {
   type PdsOptionsPartsFragment,
   PortalDocument,
 } from '../generated/graphql.ts'
+import { NEXT_URL } from './page-facts.ts'
 import { setTabAccount, tabAccount } from './tab-account.ts'
 
 /** What this tab shows. */
@@ -56,7 +57,8 @@ export function usePortal(): Portal {
  * itself: where its own has ended, the user chooses.
  */
 async function lookUp(): Promise<PortalState> {
-  const account = tabAccount()
+  // A service that led here asks about the active account, and refused it: no tab decides for that one.
+  const account = NEXT_URL === null ? tabAccount() : null
   if (account !== null) {
     // A new client for each query: a client shares the response of an equal query in flight, which may predate a
     // change.

@@ -1,24 +1,18 @@
-import { readFileSync } from 'node:fs'
 import type { FastifyReply } from 'fastify'
 import { noStore } from '../no-store.ts'
-import { PORTAL_INDEX } from '../portal.ts'
 import { type Html, html } from './html.ts'
 
 /** A page of the gateway itself. It works without script. */
 export type Page = { title: string; body: Html }
 
-let stylesheet: string | undefined
-
-/** The stylesheet of the portal, whose name changes with each build. */
-function stylesheetUrl(): string {
-  stylesheet ??= /<link rel="stylesheet"[^>]* href="([^"]+)"/.exec(readFileSync(PORTAL_INDEX, 'utf8'))?.[1] ?? ''
-  return stylesheet
-}
+/** A server that has failed before it was complete has no style yet. */
+const WITHOUT_PORTAL = { path: '/', page: { stylesheet: '' } }
 
 /** Sends a page, in the portal's style. */
 export function sendPage(reply: FastifyReply, status: number, { title, body }: Page): FastifyReply {
   // A form or a link of the page says where it comes from to this gateway, and to nobody else.
   noStore(reply).header('referrer-policy', 'same-origin')
+  const { path, page: portalPage } = reply.server.portal ?? WITHOUT_PORTAL
   const page = html`<!doctype html>
 <html lang="en">
   <head>
@@ -27,15 +21,15 @@ export function sendPage(reply: FastifyReply, status: number, { title, body }: P
     <meta name="color-scheme" content="light dark" />
     <meta name="robots" content="noindex" />
     <title>${title} · atgate</title>
-    <link rel="icon" href="/icon.svg" type="image/svg+xml" />
-    <link rel="stylesheet" href="${stylesheetUrl()}" />
+    <link rel="icon" href="${path}icon.svg" type="image/svg+xml" />
+    <link rel="stylesheet" href="${portalPage.stylesheet}" />
   </head>
   <body>
     <div id="root">
       <main class="centered">
         <div class="card">
           <p class="brand">
-            <img src="/icon.svg" width="24" height="24" alt="" /> atgate
+            <img src="${path}icon.svg" width="24" height="24" alt="" /> atgate
           </p>
           <h1>${title}</h1>
           ${body}

@@ -25,6 +25,7 @@ it.each([
       'atproto/grants/rows.ts',
     ],
   ],
+  ['IdentityKey', new RegExp(`\\.identityKey\\s*\\.${WRITES}`), ['services/identity-keys/rows.ts']],
   ['Account', new RegExp(`\\.account\\s*\\.${WRITES}`), ['accounts/look-up-again.ts', 'accounts/record-account.ts']],
 ])('%s is written by one file, or by the parts of one', (_what, pattern, files) => {
   expect(filesWith(pattern)).toEqual(files)

@@ -24,7 +24,7 @@ describeGateway('outages', () => {
       else redis = proxied.proxy
       return proxied.url
     })
-    atgate = await startGateway({}, stores)
+    atgate = await startGateway({ TOKEN_AUDIENCES: 'https://api.example.com' }, stores)
   })
   afterAll(async () => {
     await atgate.close()
@@ -76,6 +76,31 @@ describeGateway('outages', () => {
     const exchanged = await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken: 'x'.repeat(43) } })
     expect(exchanged.errors[0]?.extensions.code).toBe('SERVICE_UNAVAILABLE')
     expect(exchanged.response.status).toBe(503)
+    redis.restore()
+    await heals()
+  })
+
+  it('PostgreSQL away: a service is told 503, never that nobody is signed in, and keys are published for a while', async () => {
+    const jwks = async () => (await browser.send('/auth/jwks.json')).status
+    const verify = async () => {
+      const response = await browser.send('/auth/verify?redirect=1', { headers: { accept: 'text/html' } })
+      return [response.status, response.headers.get('x-auth-handle'), response.headers.get('location')]
+    }
+    const token = async () => {
+      const headers = { origin: atgate.url }
+      return (await browser.send('/auth/token', { method: 'POST', headers })).status
+    }
+    expect([await verify(), await token(), await jwks()]).toEqual([[200, 'alice.test', null], 200, 200])
+    for (const breakLine of ['cut', 'stall'] as const) {
+      postgres[breakLine]()
+      expect([await verify(), await token()]).toEqual([[503, null, null], 503])
+      expect(await jwks()).toBe(200)
+      postgres.restore()
+      await expect.poll(verify, { timeout: 10_000 }).toEqual([200, 'alice.test', null])
+    }
+    // Redis has no part in it.
+    redis.cut()
+    expect([await verify(), await token(), await jwks()]).toEqual([[200, 'alice.test', null], 200, 200])
     redis.restore()
     await heals()
   })

@@ -28,6 +28,24 @@ export async function audit(
   await tx.auditEvent.create({ data: { id: newId(), at: now, ...entry, ...client } })
 }
 
+/** Writes that an account was forgotten, and nothing by which anybody could find out which. */
+export async function auditForgotten(tx: Prisma.TransactionClient, now: Date): Promise<void> {
+  await tx.auditEvent.create({ data: { id: newId(), at: now, kind: 'account_forgotten' } })
+}
+
+/**
+ * Deletes audit events of an account, at most `take`.
+ * @returns how many; fewer than `take` when no more are
+ */
+export async function deleteAuditEventsOf(
+  db: Pick<PrismaClient, '$executeRaw'>,
+  { did, take }: { did: string; take: number },
+): Promise<number> {
+  return db.$executeRaw`
+    DELETE FROM "AuditEvent"
+     WHERE "id" IN (SELECT "id" FROM "AuditEvent" WHERE "did" = ${did} LIMIT ${take}::int)`
+}
+
 /**
  * Deletes audit events from before `before`, at most `take`.
  * @returns how many; fewer than `take` when no more are, or others are deleting them

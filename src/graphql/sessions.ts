@@ -1,3 +1,4 @@
+import { isRecentlyAuthenticated } from '../sessions/forget-account.ts'
 import { MAX_LISTED, signedInSessions } from '../sessions/list.ts'
 import { revokeSession } from '../sessions/revoke.ts'
 import { builder } from './builder.ts'
@@ -33,6 +34,14 @@ export const Session = builder.prismaObject('Session', {
       resolve: (session) => session.kind,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was signed in there.' }),
+    authenticatedAt: t.expose('authenticatedAt', {
+      type: 'DateTime',
+      description: 'When the account last proved at its server who it is. A scope upgrade does not change it.',
+    }),
+    isRecentlyAuthenticated: t.boolean({
+      description: 'Whether that was within the last hour, as forgetAccount requires.',
+      resolve: (session, _args, { gateway }) => isRecentlyAuthenticated(session, gateway.runtime.clock()),
+    }),
     lastUsedAt: t.field({
       type: 'DateTime',
       description: 'Accurate to a few minutes.',

@@ -14,7 +14,7 @@ declare module 'fastify' {
 }
 
 /** The portal's pages. Its script decides by the path which one to show. */
-const PAGES = ['', 'tokens', 'sessions', 'permissions']
+const PAGES = ['', 'tokens', 'sessions', 'permissions', 'forget']
 
 type PortalConfig = Pick<Config, 'portalPath' | 'publicUrl' | 'allowedOrigins' | 'serviceOrigins'>
 

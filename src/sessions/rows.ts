@@ -4,6 +4,9 @@ import type { SessionChange } from './changes.ts'
 import { REPLACED_LIFETIME, TOKEN_LIFETIME, unusedTokenEnd } from './lifetime.ts'
 import { mintClientToken, mintDeveloperToken } from './token.ts'
 
+/** Who is active in a group whose active account was forgotten: no DID, so that nobody has it. */
+const NOBODY = ''
+
 /** A session that was ended. Its grant is then to be revoked. */
 export type EndedSession = Pick<Session, 'id' | 'did' | 'grantId' | 'groupId'> & {
   /** Whether it was the active account of its group. */
@@ -151,6 +154,19 @@ export class SessionRows {
     this.#changedGroups.add(groupId)
     this.#lockedGroups.set(groupId, did)
     await this.tx.sessionGroup.updateMany({ where: { id: groupId }, data: { activeDid: did } })
+  }
+
+  /** Makes nobody active where this account is, and where a token is to make it so: in groups that this locks. */
+  async forgetActive(did: string, groupIds: readonly string[]): Promise<void> {
+    await this.lockGroups(groupIds)
+    const ids = groupIds.filter((id) => this.hasGroup(id))
+    for (const id of ids) {
+      this.#changedGroups.add(id)
+      if (this.#lockedGroups.get(id) === did) this.#lockedGroups.set(id, NOBODY)
+    }
+    await this.tx.sessionGroup.updateMany({ where: { id: { in: ids }, activeDid: did }, data: { activeDid: NOBODY } })
+    const where = { groupId: { in: ids }, activatesDid: did }
+    await this.tx.clientToken.updateMany({ where, data: { activatesDid: null } })
   }
 
   /** Records what the scope upgrades of a session ask for. Its group must be locked. */

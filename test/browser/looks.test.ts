@@ -113,12 +113,19 @@ describeBrowser('the looks of the portal', () => {
       ['/tokens', 'never used'],
       ['/sessions', 'This one'],
       ['/permissions', 'Allow more'],
+      ['/forget', 'What is not deleted'],
     ] as const) {
       await page.goto(`${atgate.url}${path}`)
       await page.getByText(text).waitFor()
       await inspect()
       expect(await shifts()).toBe(0)
     }
+    await page.getByRole('button', { name: 'Delete my data' }).click()
+    await inspect()
+    await atgate.stores.advance(61 * 60 * 1000)
+    await page.reload()
+    await page.getByRole('heading', { name: 'Sign in again first' }).waitFor()
+    await inspect()
   })
 
   it('a question, a notice, and an account that has to sign in again', async () => {

@@ -1,8 +1,8 @@
 import { UNREACHABLE } from '../api/client.ts'
 import { returnAddress } from './next.ts'
 
-/** The account to sign in, or the server to create an account on. */
-export type SignInRequest = { handle: string } | { pds_url: string }
+/** The account to sign in, whose server may be told to ask for the password anew; or the server to create one on. */
+export type SignInRequest = { handle: string; prompt?: 'login' } | { pds_url: string }
 
 /**
  * Starts a sign-in or an account creation, and returns the URL of the authorization server's page. Requests JSON, so

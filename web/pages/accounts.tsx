@@ -1,4 +1,5 @@
 import { useClient } from 'urql'
+import { Link } from 'wouter'
 import { useAction } from '../api/use-action.ts'
 import { startAddAccount } from '../flows/start-add-account.ts'
 import {
@@ -158,6 +159,9 @@ export function AccountsPage() {
           <dt className="muted">Server</dt>
           <dd>{user.pdsUrl}</dd>
         </dl>
+        <p>
+          <Link href="/forget">Delete what this gateway knows of {user.handle}</Link>
+        </p>
       </section>
     </>
   )

@@ -7,6 +7,7 @@ import type { NewToken } from '../session/new-token.ts'
 import { useViewer } from '../session/viewer.ts'
 import { AccountsPage } from './accounts.tsx'
 import { DeveloperTokensPage } from './developer-tokens.tsx'
+import { ForgetPage } from './forget.tsx'
 import { PermissionsPage } from './permissions.tsx'
 import { SessionsPage } from './sessions.tsx'
 
@@ -56,6 +57,7 @@ export function SignedIn({ newToken }: { newToken: NewToken }) {
           </Route>
           <Route path="/sessions" component={SessionsPage} />
           <Route path="/permissions" component={PermissionsPage} />
+          <Route path="/forget" component={ForgetPage} />
           <Route>
             <Redirect to="/" replace />
           </Route>

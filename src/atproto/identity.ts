@@ -43,10 +43,10 @@ export interface Identities {
    */
   lookUp(did: string): Promise<Identity>
   /**
-   * The origin of the account's PDS, by a DID document that was read within the last ten minutes.
+   * The origin of the account's PDS, by a DID document that was read within the last ten minutes, or just `now`.
    * @throws GatewayError HANDLE_NOT_FOUND, SERVICE_UNAVAILABLE
    */
-  pdsOf(did: string): Promise<string>
+  pdsOf(did: string, howOld?: 'now'): Promise<string>
 }
 
 /** A document says which server is the authority over an account, so it is not believed for long. */
@@ -82,9 +82,9 @@ export function createIdentities(config: Config): Identities {
   return {
     resolver,
 
-    async pdsOf(did) {
+    async pdsOf(did, howOld) {
       try {
-        return await locations.of(did)
+        return await locations[howOld ?? 'of'](did)
       } catch (error) {
         throw asLookUpError(error, did)
       }

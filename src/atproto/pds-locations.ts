@@ -6,6 +6,8 @@ import { createSingleFlight } from '../platform/single-flight.ts'
 export interface PdsLocations {
   /** The origin of the account's PDS, by a DID document that was read within the last ten minutes. */
   of(did: string): Promise<string>
+  /** The same, by the document as it is now. */
+  now(did: string): Promise<string>
 }
 
 /** How old a document may be. It decides which server gets the account's access token. */
@@ -41,6 +43,7 @@ export function createPdsLocations({
   }
 
   return {
+    now: readAgain,
     async of(did) {
       const location = known.get(did)
       const age = location === undefined ? Number.POSITIVE_INFINITY : now() - location.at

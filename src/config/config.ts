@@ -52,6 +52,8 @@ export type Config = Readonly<{
   developerTokenMaxDays: number
   /** After how many days audit events are deleted. */
   auditDays: number
+  /** For which services page script gets service tokens of the PDS: DIDs, or references such as did:web:a.test#b. */
+  serviceAuthAudiences: readonly string[]
   /** Whether /graphql has GraphiQL and describes its schema: by introspection, and by suggestions in errors. */
   graphiql: boolean
   /** How often a minute something may happen. Null: as often as anyone likes. */
@@ -138,6 +140,7 @@ function toConfig(v: Values): Config {
     developerTokenDefaultDays: v.DEVELOPER_TOKEN_DEFAULT_DAYS,
     developerTokenMaxDays: v.DEVELOPER_TOKEN_MAX_DAYS,
     auditDays: v.AUDIT_DAYS,
+    serviceAuthAudiences: v.SERVICE_AUTH_AUDIENCES,
     graphiql: v.GRAPHIQL ?? publicUrl.startsWith('http:'),
     rateLimits: v.RATE_LIMITS,
     maxEventLoopDelay: v.MAX_EVENT_LOOP_DELAY,

@@ -105,6 +105,11 @@ export const portalPath = z.string().transform((text, context) => {
 /** Whom an identity token is for: the `aud` of RFC 7519 §4.1.3, often a URL. */
 export const audience = z.string().regex(/^[\x21-\x7e]{1,255}$/, 'must be at most 255 visible ASCII characters each')
 
+/** A service that takes service tokens: a DID, or one with the id of a service in its document. */
+export const serviceAudience = z
+  .string()
+  .regex(/^did:[a-z]+:[\w.:%-]+(#[\w-]+)?$/, 'must be a DID, or a DID with #service')
+
 /** A comma-separated list. */
 export function listOf<T>(item: z.ZodType<T, string>): z.ZodType<T[], string> {
   return z

@@ -36,6 +36,7 @@ export const fields = {
   DEVELOPER_TOKEN_DEFAULT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
   DEVELOPER_TOKEN_MAX_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(365),
   AUDIT_DAYS: field.wholeNumber({ min: 1, max: 3650 }).default(90),
+  SERVICE_AUTH_AUDIENCES: field.listOf(field.serviceAudience).default([]),
   GRAPHIQL: field.flag.optional(),
   RATE_LIMITS: field.rateLimits.default(DEFAULT_RATE_LIMITS),
   MAX_EVENT_LOOP_DELAY: field.wholeNumberOrOff({ min: 1, max: 60_000 }).default(200),

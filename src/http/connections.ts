@@ -9,6 +9,8 @@ export type ConnectionLimits = {
   headers: number
   /** Until a request is complete, with its body. */
   request: number
+  /** The same for a body that passes through to a PDS. */
+  upload: number
   /** Between two requests. */
   betweenRequests: number
   /** In which nothing is sent and nothing received, while a request is answered. */
@@ -27,6 +29,8 @@ export type ConnectionLimits = {
 export const CONNECTION_LIMITS: ConnectionLimits = {
   headers: 10 * SECOND,
   request: 30 * SECOND,
+  // 100 MB at 450 kbit/s. A connection on which nothing comes is closed long before.
+  upload: 30 * MINUTE,
   // Longer than nginx and the load balancers of clouds keep theirs, 60 seconds: they would send a request into a
   // connection that closes.
   betweenRequests: 65 * SECOND,
@@ -43,7 +47,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 export function connectionOptions(limits: ConnectionLimits) {
   return {
     http: { headersTimeout: limits.headers, connectionsCheckingInterval: limits.checks },
-    requestTimeout: limits.request,
+    requestTimeout: limits.upload,
     keepAliveTimeout: limits.betweenRequests,
     connectionTimeout: limits.silence,
   } satisfies FastifyHttpOptions<Server>

@@ -52,6 +52,8 @@ function respond(request: FastifyRequest, reply: FastifyReply, { status, ...prob
     const home = reply.server.portal?.path ?? '/'
     sendPage(reply, status, problemPage({ title, problem: problem.message, home }))
   } else {
+    // Tells errors of the gateway from those of a PDS, which pass through /xrpc in the same form.
+    reply.header('atgate-error', problem.error)
     noStore(reply).code(status).send(problem)
   }
 }

@@ -6,6 +6,7 @@ import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/clien
 import type { Gateway } from '../gateway.ts'
 import type { Services } from '../services/services.ts'
 import { readMigrations } from '../store/sql/migrations.ts'
+import { boundBodyTime } from './body-time.ts'
 import { callbackHandler } from './callback.ts'
 import { boundConnections, type ConnectionLimits, connectionOptions } from './connections.ts'
 import { createCookies } from './cookies.ts'
@@ -26,6 +27,7 @@ import { refuseForeignOrigin } from './same-origin.ts'
 import { pagePolicy } from './security-headers.ts'
 import { startHandler } from './start.ts'
 import { VERIFY_PATH, verifyRoute } from './verify.ts'
+import { isXrpc, LONGEST_NSID, xrpc } from './xrpc.ts'
 
 /** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
 const MAX_BODY_BYTES = 32 * 1024
@@ -58,6 +60,7 @@ export async function createServer(
     genReqId: requestId,
     trustProxy: config.trustProxy,
     bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: LONGEST_NSID },
     // A HEAD request must not complete a flow.
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
@@ -73,6 +76,7 @@ export async function createServer(
   server.addHook('onResponse', logRequest)
   server.addHook('onRequest', sendRequestId)
   server.addHook('onRequest', refuseSecondHost)
+  server.addHook('onRequest', boundBodyTime(connectionLimits, isXrpc))
   if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
 
   await server.register(cookiePlugin)
@@ -108,6 +112,7 @@ export async function createServer(
   const graphiql = graphiqlRoute(config.graphiql, api)
   server.get('/graphql', graphiql.options, graphiql.handler)
   server.post('/graphql', { onRequest: requireAllowedOrigin }, api)
+  await server.register(xrpc(gateway, cookies))
   await portal(server, config)
   return server
 }

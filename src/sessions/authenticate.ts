@@ -47,9 +47,14 @@ export async function clientOfCookie(parts: ReadParts, sessionCookie: string | n
   return (await callerOf(parts, { text: sessionCookie, as: 'cookie' }))?.client ?? null
 }
 
+/** The bearer token of a request, which counts before a cookie; undefined when its `Authorization` has none. */
+export function bearerToken(authorization: string | null | undefined): string | undefined {
+  return /^Bearer +(.*)$/i.exec(authorization ?? '')?.[1]?.trim()
+}
+
 function presentedToken({ sessionCookie, authorization }: PresentedTokens): Presented | null {
-  const bearer = /^Bearer +(.*)$/i.exec(authorization ?? '')?.[1]
-  if (bearer !== undefined) return { text: bearer.trim(), as: 'bearer' }
+  const bearer = bearerToken(authorization)
+  if (bearer !== undefined) return { text: bearer, as: 'bearer' }
   return sessionCookie === null ? null : { text: sessionCookie, as: 'cookie' }
 }
 

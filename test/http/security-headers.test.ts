@@ -19,6 +19,7 @@ describe.each([
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('content-security-policy')?.split(';')).toEqual([
       "default-src 'self'",
+      `script-src ${atgate.gateway.config.publicUrl}/assets/`,
       `img-src 'self' data: https:${hsts === null ? ' http:' : ''}`,
       "object-src 'none'",
       "base-uri 'none'",

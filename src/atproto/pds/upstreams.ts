@@ -3,6 +3,7 @@ import { checkUnicastPolicy, unicastLookup } from '@atproto-labs/fetch-node'
 import { Agent, type Dispatcher } from 'undici'
 import { MINUTE, SECOND } from '../../platform/clock.ts'
 import { GatewayError } from '../../platform/errors.ts'
+import { createPlaces } from '../../platform/places.ts'
 
 /** The body that we were to send did not come to its end. */
 export class BodyIncomplete extends Error {
@@ -78,22 +79,11 @@ export function createUpstreams({
     // One slow stream must not hold up others on its connection.
     allowH2: false,
   })
-  const underWay = new Map<string, number>()
-
-  /** Takes one of an origin's places. Gives what gives it back. */
-  function takePlace(origin: string): () => void {
-    const taken = underWay.get(origin) ?? 0
-    if (taken >= limits.perOrigin) throw unavailable('has too many requests to answer', { detail: origin })
-    underWay.set(origin, taken + 1)
-    return once(() => {
-      const left = (underWay.get(origin) ?? 1) - 1
-      if (left === 0) underWay.delete(origin)
-      else underWay.set(origin, left)
-    })
-  }
+  const places = createPlaces(limits.perOrigin)
 
   async function send(request: UpstreamRequest): Promise<UpstreamResponse> {
-    const leave = takePlace(request.origin)
+    const leave = places.take(request.origin)
+    if (leave === null) throw unavailable('has too many requests to answer', { detail: request.origin })
     try {
       // The types know no async iterable, which undici takes as well as a stream.
       const response = await agent.request({ ...request, body: request.body as Buffer | Readable | null })
@@ -164,13 +154,4 @@ function unavailable(what: string, options: { cause?: unknown; detail?: string }
     ...options,
     retryAfter: 60,
   })
-}
-
-function once(work: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (isDone) return
-    isDone = true
-    work()
-  }
 }

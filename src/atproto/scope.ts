@@ -1,12 +1,6 @@
-import {
-  AccountPermission,
-  BlobPermission,
-  IdentityPermission,
-  normalizeAtprotoOauthScopeValue,
-  RepoPermission,
-  RpcPermission,
-  ScopePermissionsTransition,
-} from '@atproto/oauth-scopes'
+import { normalizeAtprotoOauthScopeValue } from '@atproto/oauth-scopes'
+import { heldScopes } from './scopes/held-scopes.ts'
+import { type KnownSets, NO_SETS } from './scopes/permission-set.ts'
 
 /**
  * The scopes of an OAuth scope string (RFC 6749 §3.3), each once, in the normal form that authorization servers grant.
@@ -33,38 +27,33 @@ export function declaredScopes({ oauth }: DeclaredScopes): string[] {
   return unionOfScopes(oauth.requiredScopes, oauth.optionalScopes)
 }
 
-/** Those of the required scopes that the granted ones do not cover. */
-export function missingScopes(required: readonly string[], granted: readonly string[]): string[] {
-  const held = unionOfScopes(granted)
-  return unionOfScopes(required).filter((scope) => !isCovered(scope, held))
+/**
+ * Those of the required scopes that the granted ones do not cover for certain: for decisions about access. A permission
+ * set that is not known counts as missing, unless everything in its namespace is granted.
+ * @param sets what permission sets hold: `gateway.atproto.permissionSets.find`
+ */
+export function missingScopes(
+  required: readonly string[],
+  granted: readonly string[],
+  sets: KnownSets = NO_SETS,
+): string[] {
+  const held = heldScopes(unionOfScopes(granted), sets)
+  return unionOfScopes(required).filter((scope) => held.coverageOf(scope) !== 'whole')
 }
 
 /**
- * Whether granted scopes allow everything that a scope stands for: the scope itself, a wider one, or a `transition:`
- * scope. A permission set (`include:`) is covered by itself alone: what it holds is known only where it is published.
+ * Those of the required scopes that the account has to be asked for. Other than for `missingScopes`, a permission set
+ * that is not known and of which the server has granted something needs no asking: it would be asked for again and
+ * again.
+ * @param sets what permission sets hold: `gateway.atproto.permissionSets.find`
  */
-function isCovered(scope: string, held: readonly string[]): boolean {
-  if (held.includes(scope)) return true
-  const granted = new ScopePermissionsTransition(held)
-  const repo = RepoPermission.fromString(scope)
-  if (repo !== null) {
-    return repo.collection.every((collection) =>
-      repo.action.every((action) => granted.allowsRepo({ collection, action })),
-    )
-  }
-  const rpc = RpcPermission.fromString(scope)
-  if (rpc !== null) return rpc.lxm.every((lxm) => granted.allowsRpc({ aud: rpc.aud, lxm }))
-  const blob = BlobPermission.fromString(scope)
-  if (blob !== null) return blob.accept.every((accept) => granted.allowsBlob({ mime: representative(accept) }))
-  const account = AccountPermission.fromString(scope)
-  if (account !== null) {
-    return account.action.every((action) => granted.allowsAccount({ attr: account.attr, action }))
-  }
-  const identity = IdentityPermission.fromString(scope)
-  return identity !== null && granted.allowsIdentity({ attr: identity.attr })
+export function scopesToAsk(required: readonly string[], granted: readonly string[], sets: KnownSets): string[] {
+  const held = heldScopes(unionOfScopes(granted), sets)
+  return unionOfScopes(required).filter((scope) => ['part', 'none'].includes(held.coverageOf(scope)))
 }
 
-/** A type that only a pattern as wide as this one accepts: permissions match types, not patterns. */
-function representative(accept: string): string {
-  return accept.replaceAll('*', 'x-any')
+/** Those of the scopes of which nothing is granted. A permission set that is granted in part is not among them. */
+export function refusedScopes(asked: readonly string[], granted: readonly string[], sets: KnownSets): string[] {
+  const held = heldScopes(unionOfScopes(granted), sets)
+  return unionOfScopes(asked).filter((scope) => held.coverageOf(scope) === 'none')
 }

@@ -1,15 +1,24 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import type { Fetch } from '@atproto/oauth-client-node'
 import type { FastifyInstance } from 'fastify'
+import { isAccountKnown } from './atproto/account-known.ts'
 import { createOAuthClients } from './atproto/client.ts'
 import type { GrantChange } from './atproto/grants/grant-change.ts'
 import { createGrants } from './atproto/grants/grants.ts'
 import { requireReadableGrants } from './atproto/grants/readable.ts'
 import { createRevocationQueue } from './atproto/grants/revocation-queue.ts'
-import { createIdentities } from './atproto/identity.ts'
+import { createIdentities, type Identities } from './atproto/identity.ts'
 import { createPdsCalls } from './atproto/pds/pds-calls.ts'
 import { createUpstreams, type Upstreams } from './atproto/pds/upstreams.ts'
 import { createProfiles } from './atproto/profile.ts'
+import { createScopeRefusals } from './atproto/push/scope-refusals.ts'
+import { createSafeFetch } from './atproto/safe-fetch.ts'
+import { declaredScopes } from './atproto/scope.ts'
+import { createFetchPermissionSet } from './atproto/scopes/fetch-permission-set.ts'
+import { authorityByDns, fixedAuthority } from './atproto/scopes/lexicon-authority.ts'
+import { setsOf } from './atproto/scopes/permission-set.ts'
+import { createPermissionSets, type PermissionSets } from './atproto/scopes/permission-sets.ts'
 import type { Config } from './config/config.ts'
 import type { Atproto, Gateway, Runtime, Stores } from './gateway.ts'
 import { createGraphqlServer } from './graphql/server.ts'
@@ -105,6 +114,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       await Promise.all([
         Promise.race([atproto.revocations.close(), setTimeout(times.grants, undefined, { ref: false })]),
         atproto.grants.close(times.grants),
+        atproto.permissionSets.settle(),
       ])
       await upstreams.close()
       if (options.ephemeral === undefined) await ephemeral.close()
@@ -139,7 +149,35 @@ async function createAtproto(
   const pds = createPdsCalls({ upstreams })
   const grants = createGrants({ ...stores, ephemeral: copies, clients, pds, clock, logger, onChange })
   const revocations = createRevocationQueue({ grants, logger })
-  return { clients, identities, profiles: createProfiles(config, logger), grants, pds, revocations }
+  const fetch = createSafeFetch({ allowInsecure: config.oauth.allowInsecurePds })
+  return {
+    clients,
+    identities,
+    profiles: createProfiles(config, logger),
+    permissionSets: await loadPermissionSets(config, { db: stores.db, identities, fetch, runtime }),
+    scopeRefusals: createScopeRefusals(clock),
+    isAccountKnown: (did) => isAccountKnown({ identities, fetch }, did),
+    grants,
+    pds,
+    revocations,
+  }
+}
+
+type PermissionSetParts = Pick<Stores, 'db'> & { identities: Identities; fetch: Fetch; runtime: Runtime }
+
+async function loadPermissionSets(
+  config: Config,
+  { db, identities, fetch, runtime }: PermissionSetParts,
+): Promise<PermissionSets> {
+  const { lexiconAuthorityDid } = config.oauth
+  const fetchSet = createFetchPermissionSet({
+    fetch,
+    documents: identities.documents,
+    findAuthority: lexiconAuthorityDid === null ? authorityByDns() : fixedAuthority(lexiconAuthorityDid),
+  })
+  const permissionSets = createPermissionSets({ db, fetchSet, ...runtime }, setsOf(declaredScopes(config)))
+  await permissionSets.load()
+  return permissionSets
 }
 
 async function openEphemeralStore({ redisUrl }: Config, clock: Clock, logger: Logger): Promise<EphemeralStore> {

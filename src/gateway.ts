@@ -4,6 +4,8 @@ import type { RevocationQueue } from './atproto/grants/revocation-queue.ts'
 import type { Identities } from './atproto/identity.ts'
 import type { PdsCalls } from './atproto/pds/pds-calls.ts'
 import type { Profiles } from './atproto/profile.ts'
+import type { ScopeRefusals } from './atproto/push/scope-refusals.ts'
+import type { PermissionSets } from './atproto/scopes/permission-sets.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Limits } from './platform/limits.ts'
@@ -27,6 +29,10 @@ export type Atproto = {
   readonly clients: OAuthClients
   readonly identities: Identities
   readonly profiles: Profiles
+  readonly permissionSets: PermissionSets
+  readonly scopeRefusals: ScopeRefusals
+  /** Whether an account is where its DID document says. Never rejects. */
+  isAccountKnown(did: string): Promise<boolean>
   readonly grants: Grants
   readonly pds: PdsCalls
   readonly revocations: RevocationQueue

@@ -17,7 +17,7 @@ import type { Config } from '../config/config.ts'
 import { MINUTE } from '../platform/clock.ts'
 import type { IdentityResolver } from './identity.ts'
 import { createSafeFetch } from './safe-fetch.ts'
-import { formatScope } from './scope.ts'
+import { declaredScopes, formatScope } from './scope.ts'
 
 /** The path of the OAuth redirect URI. */
 export const CALLBACK_PATH = '/auth/callback'
@@ -96,7 +96,8 @@ const runtimeImplementation: RuntimeImplementation = {
 }
 
 function clientMetadataOf(config: Config): OAuthClientMetadataInput {
-  const scope = formatScope([...config.oauth.requiredScopes, ...config.oauth.optionalScopes])
+  // In normal form, as they are asked for: servers compare them as text, and refuse a scope that stands here twice.
+  const scope = formatScope(declaredScopes(config))
   const redirectUri = `${config.publicUrl}${CALLBACK_PATH}`
   if (!config.secure) return buildAtprotoLoopbackClientMetadata({ scope, redirect_uris: [redirectUri] })
 

@@ -3,6 +3,7 @@ import {
   CachedHandleResolver,
   DidCacheMemory,
   DidError,
+  type DidResolver,
   DidResolverCached,
   DidResolverCommon,
   extractPdsUrl,
@@ -31,6 +32,8 @@ export type Identity = { did: string; handle: string; pdsUrl: string }
 /** Looks accounts up. */
 export interface Identities {
   readonly resolver: IdentityResolver
+  /** Resolves DIDs to their documents, which it keeps for ten minutes. */
+  readonly documents: DidResolver<'plc' | 'web'>
   /**
    * Checks what a person typed and finds the account: a handle (with or without an `@` before it) or a DID.
    * @returns `input`: what to begin an authorization with, normalized; `did`: whose it is
@@ -81,6 +84,7 @@ export function createIdentities(config: Config): Identities {
 
   return {
     resolver,
+    documents: didResolver,
 
     async pdsOf(did, howOld) {
       try {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Config } from '../config/config.ts'
 import { SECOND } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
+import { displayable } from './displayable.ts'
 import type { Identity } from './identity.ts'
 import { createSafeFetch } from './safe-fetch.ts'
 
@@ -61,17 +62,6 @@ export function createProfiles(config: Config, logger: Logger): Profiles {
       }
     },
   }
-}
-
-/**
- * The name without characters that a database refuses (U+0000) or that reorder or hide the text beside it. Joiners
- * stay: names and emoji are written with them.
- */
-function displayable(name: string): string {
-  return name
-    .toWellFormed()
-    .replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
-    .trim()
 }
 
 const NO_PROFILE: Profile = { displayName: null, avatarUrl: null }

@@ -40,6 +40,8 @@ export type Config = Readonly<{
     privateKeys: readonly field.OAuthPrivateKey[]
     plcDirectoryUrl: string | null
     handleResolverUrl: string | null
+    /** Whose repository publishes every permission set. Null: DNS says it for each namespace. */
+    lexiconAuthorityDid: string | null
     allowInsecurePds: boolean
   }>
   accountCreation: boolean
@@ -130,6 +132,7 @@ function toConfig(v: Values): Config {
       privateKeys: v.OAUTH_PRIVATE_KEYS,
       plcDirectoryUrl: v.PLC_DIRECTORY_URL ?? null,
       handleResolverUrl: v.HANDLE_RESOLVER_URL ?? null,
+      lexiconAuthorityDid: v.LEXICON_AUTHORITY_DID ?? null,
       allowInsecurePds: v.ALLOW_INSECURE_PDS,
     },
     accountCreation: v.ACCOUNT_CREATION,

@@ -77,6 +77,9 @@ export function urlWithScheme(...schemes: string[]): z.ZodType<string, string> {
   return z.string().refine((text) => schemes.includes(URL.parse(text)?.protocol ?? ''), `must be a URL with ${known}`)
 }
 
+/** A DID of the kinds that atproto has. */
+export const did = z.string().regex(/^did:(plc:[a-z2-7]{24}|web:[\w.%-]+)$/, 'must be a did:plc or a did:web')
+
 /** A path on the frontend, such as `/welcome`. */
 export const path = z.string().regex(/^\/(?![/\\])[^\s\\]*$/, 'must be a path that begins with one slash')
 

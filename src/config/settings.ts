@@ -27,6 +27,7 @@ export const fields = {
   OAUTH_PRIVATE_KEYS: field.oauthPrivateKeys.default([]),
   PLC_DIRECTORY_URL: field.urlWithScheme('http:', 'https:').optional(),
   HANDLE_RESOLVER_URL: field.urlWithScheme('http:', 'https:').optional(),
+  LEXICON_AUTHORITY_DID: field.did.optional(),
   ALLOW_INSECURE_PDS: field.flag.default(false),
   ACCOUNT_CREATION: field.flag.default(false),
   ACCOUNT_CREATION_ANY_PDS: field.flag.default(false),

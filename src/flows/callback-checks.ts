@@ -1,5 +1,5 @@
 import type { Grant } from '../atproto/grants/grant.ts'
-import { missingScopes, parseScope } from '../atproto/scope.ts'
+import { parseScope, refusedScopes, unionOfScopes } from '../atproto/scope.ts'
 import type { Gateway } from '../gateway.ts'
 import { clientOfCookie } from '../sessions/authenticate.ts'
 import { mayReturnThrough } from './client-binding.ts'
@@ -44,7 +44,20 @@ export function requireAccount({ account }: PendingFlow, { tokenSet }: Grant): v
   throw new FlowRefused('account_mismatch', { auth_error_account: tokenSet.sub })
 }
 
-/** @throws FlowRefused scope_missing */
-export function requireScopes({ scopes }: PendingFlow, { tokenSet }: Grant): void {
-  if (missingScopes(scopes, parseScope(tokenSet.scope)).length > 0) throw new FlowRefused('scope_missing')
+/**
+ * What is required must be granted. Of a permission set a part is enough: the server knows another version of it, or
+ * nobody here knows what it holds; the session then shows it as missing.
+ * @returns what was asked for and not refused
+ * @throws FlowRefused scope_missing
+ */
+export function requireScopes(
+  { atproto }: Pick<Gateway, 'atproto'>,
+  { scopes, optionalScopes, needsOptional }: PendingFlow,
+  { tokenSet }: Grant,
+): string[] {
+  const refused = refusedScopes([...scopes, ...optionalScopes], parseScope(tokenSet.scope), atproto.permissionSets.find)
+  const isGranted = (scope: string) => !refused.includes(scope)
+  if (!unionOfScopes(scopes).every(isGranted)) throw new FlowRefused('scope_missing')
+  if (needsOptional && !unionOfScopes(optionalScopes).some(isGranted)) throw new FlowRefused('scope_missing')
+  return unionOfScopes(scopes, optionalScopes).filter(isGranted)
 }

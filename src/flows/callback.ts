@@ -55,8 +55,9 @@ async function finishFlow(gateway: Gateway, pending: PendingFlow, { params, clie
   try {
     grant = await redeemAuthorizationResponse(gateway.atproto.clients, { request: pending.request, params })
     requireAccount(pending, grant)
-    requireScopes(pending, grant)
-    const { sessionId, isNewAccount } = await recordSession(gateway, { pending, grant, userAgent: client.userAgent })
+    const asked = requireScopes(gateway, pending, grant)
+    const completed = { pending, grant, asked, userAgent: client.userAgent }
+    const { sessionId, isNewAccount } = await recordSession(gateway, completed)
     const { flow, binding } = pending
     const exchangeToken = await issueExchangeToken(gateway, { sessionId, flow, binding })
     const destination = isNewAccount ? welcomeOf(gateway, pending) : pending.returnTo

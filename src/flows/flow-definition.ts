@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Prompt } from '../atproto/authorization.ts'
+import type { Prompt } from '../atproto/push/authorization-request.ts'
 import type { Config } from '../config/config.ts'
 import type { Gateway } from '../gateway.ts'
 import type { Session } from '../store/sql/generated/client.ts'
@@ -15,7 +15,12 @@ export type FlowKind = z.output<typeof flowKindSchema>
 export type FlowStart<Purpose> = {
   /** A handle, a DID, or the URL of a server. */
   input: string
+  /** What must be granted. */
   scopes: readonly string[]
+  /** What is asked for too, and may be missing. By default nothing. */
+  optionalScopes?: readonly string[]
+  /** Whether the flow is for the optional scopes: one in which the server grants none of them is refused. */
+  needsOptional?: boolean
   /**
    * The DID of the account that is meant: no other may finish the flow. Null where the user chooses it at the server.
    */

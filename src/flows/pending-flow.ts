@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AuthorizationRequest, authorizationRequestSchema } from '../atproto/authorization.ts'
+import { type AuthorizationRequest, authorizationRequestSchema } from '../atproto/push/authorization-request.ts'
 import type { Gateway } from '../gateway.ts'
 import { type ClientBinding, clientBindingSchema } from './client-binding.ts'
 import { resumeFlow } from './flow.ts'
@@ -15,8 +15,12 @@ export type PendingFlow = {
   returnTo: string
   /** The DID of the account that is meant; null where the user chooses it at the server. */
   account: string | null
-  /** What was asked for, all of which must be granted. */
+  /** What was asked for and must be granted. */
   scopes: readonly string[]
+  /** What was asked for and may be missing. */
+  optionalScopes: readonly string[]
+  /** Whether at least one of the optional scopes must be granted. */
+  needsOptional: boolean
   /** Holds the PKCE verifier and the DPoP key. */
   request: AuthorizationRequest
 }
@@ -28,6 +32,9 @@ const stored = z.object({
   returnTo: z.url(),
   account: z.string().nullable(),
   scopes: z.array(z.string()),
+  // Absent from flows that a replica of an older release has begun.
+  optionalScopes: z.array(z.string()).default([]),
+  needsOptional: z.boolean().default(false),
   request: authorizationRequestSchema,
 })
 

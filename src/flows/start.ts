@@ -1,5 +1,4 @@
-import { pushAuthorizationRequest } from '../atproto/authorization.ts'
-import { formatScope } from '../atproto/scope.ts'
+import { pushAuthorizationRequest } from '../atproto/push/push-authorization-request.ts'
 import type { Gateway } from '../gateway.ts'
 import type { ClientBinding } from './client-binding.ts'
 import type { FlowDefinition } from './flow-definition.ts'
@@ -19,7 +18,7 @@ export type StartRequest<Request> = FlowReturn & { request: Request; source: Sta
 
 /**
  * Starts a flow: pushes the authorization request and remembers the flow.
- * @throws GatewayError BAD_USER_INPUT, PDS_UNAVAILABLE, RATE_LIMITED, SERVICE_UNAVAILABLE, and what the kind of flow
+ * @throws GatewayError BAD_USER_INPUT, PDS_UNAVAILABLE, PDS_REFUSED, RATE_LIMITED, SERVICE_UNAVAILABLE, and what the kind of flow
  *   throws
  */
 export async function startFlow<Request>(
@@ -31,17 +30,34 @@ export async function startFlow<Request>(
   await countStart(gateway.runtime, source)
   // Before anything is looked up for a flow that could not return.
   const absoluteReturnTo = resolveReturnTo({ returnTo, config: gateway.config, binding })
-  const { input, scopes, account, purpose, prompt = definition.prompt } = await definition.start(gateway, request)
+  const asked = await definition.start(gateway, request)
+  const { input, scopes, account, purpose, prompt = definition.prompt } = asked
+  const { optionalScopes = [], needsOptional = false } = asked
   // An outage is noticed before the account's authorization server is asked.
   await gateway.stores.ephemeral.ping()
   const expiresAt = new Date(gateway.runtime.clock() + PENDING_FLOW_TTL)
-  const pushed = await pushAuthorizationRequest(gateway.atproto.clients, {
-    input,
-    scope: formatScope(scopes),
-    prompt,
-    beforePush: (host) => countPush(gateway.runtime, { host, ip: source.ip }),
+  const pushed = await pushAuthorizationRequest(
+    { ...gateway.atproto, ...gateway.runtime },
+    {
+      input,
+      scopes,
+      optionalScopes,
+      needsOptional,
+      prompt,
+      beforePush: (host) => countPush(gateway.runtime, { host, ip: source.ip }),
+      isAccountKnown: async () => account === null || gateway.atproto.isAccountKnown(account),
+    },
+  )
+  await savePendingFlow(gateway, {
+    kind,
+    purpose,
+    binding,
+    returnTo: absoluteReturnTo,
+    account,
+    scopes,
+    optionalScopes: pushed.optionalScopes,
+    needsOptional,
+    request: pushed.request,
   })
-  const pending = { kind, purpose, binding, returnTo: absoluteReturnTo, account, scopes, request: pushed.request }
-  await savePendingFlow(gateway, pending)
   return { authUrl: pushed.authUrl, expiresAt }
 }

@@ -1,4 +1,4 @@
-import { declaredScopes, missingScopes, parseScope } from '../atproto/scope.ts'
+import { declaredScopes, parseScope, scopesToAsk } from '../atproto/scope.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
 import { LinkedAccount, linkedAccounts } from './linked-account.ts'
@@ -44,14 +44,14 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
     }),
     missingScopes: t.stringList({
       description: 'Scopes that the gateway requires and this session lacks. If there are any, call startScopeUpgrade.',
-      resolve: ({ session }, _args, { gateway: { config } }) =>
-        missingScopes(config.oauth.requiredScopes, parseScope(session.grant.scope)),
+      resolve: ({ session }, _args, { gateway: { config, atproto } }) =>
+        scopesToAsk(config.oauth.requiredScopes, parseScope(session.grant.scope), atproto.permissionSets.find),
     }),
     offeredScopes: t.stringList({
       description:
         'Scopes that startScopeUpgrade can add to this session: declared by the gateway and not yet granted.',
-      resolve: ({ session }, _args, { gateway: { config } }) =>
-        missingScopes(declaredScopes(config), parseScope(session.grant.scope)),
+      resolve: ({ session }, _args, { gateway: { config, atproto } }) =>
+        scopesToAsk(declaredScopes(config), parseScope(session.grant.scope), atproto.permissionSets.find),
     }),
   }),
 })

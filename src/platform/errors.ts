@@ -7,6 +7,7 @@ export const ERROR_STATUS = {
   INVALID_HANDLE: 400,
   HANDLE_NOT_FOUND: 404,
   PDS_UNAVAILABLE: 502,
+  PDS_REFUSED: 502,
   ACCOUNT_CREATION_DISABLED: 403,
   ALREADY_LINKED: 409,
   ALREADY_ACTIVE: 409,
@@ -26,7 +27,7 @@ export const ERROR_STATUS = {
 export type ErrorCode = keyof typeof ERROR_STATUS
 
 /** Why, where a code alone does not say it. */
-export type ErrorReason = 'ACCOUNT_SIGNED_OUT'
+export type ErrorReason = 'ACCOUNT_SIGNED_OUT' | 'SCOPE_REFUSED' | 'CLIENT_REFUSED' | 'CLOCK_OFF' | 'ACCOUNT_UNKNOWN'
 
 export type GatewayErrorOptions = {
   /** What caused the error. Logged, never shown. */

@@ -13,14 +13,15 @@ const SEEDS = [
   { handle: 'carol.test', displayName: 'Carol', color: [91, 82, 196] },
 ] as const
 
-type Seed = (typeof SEEDS)[number]
+type Seed = { handle: string; displayName: string; color: Parameters<typeof avatarPng>[0] }
 
 /** Creates the accounts that do not exist yet, with a name and an avatar. Returns all of them. */
 export async function seedAccounts(pdsUrl: string): Promise<SandboxAccount[]> {
   return Promise.all(SEEDS.map((seed) => seedAccount(pdsUrl, seed)))
 }
 
-async function seedAccount(pdsUrl: string, seed: Seed): Promise<SandboxAccount> {
+/** Creates an account that does not exist yet, with a name and an avatar. */
+export async function seedAccount(pdsUrl: string, seed: Seed): Promise<SandboxAccount> {
   const { handle } = seed
   const known = await resolveHandle(pdsUrl, handle)
   if (known !== null) return { handle, did: known }

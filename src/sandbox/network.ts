@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import { type SandboxAccount, seedAccounts } from './accounts.ts'
 import { startDirectory } from './directory.ts'
 import { startPds } from './pds.ts'
+import { type Publisher, startPublisher } from './publisher.ts'
 
 /** A whole atproto network on this machine. */
 export type Network = {
   plcUrl: string
   pdsUrl: string
   accounts: SandboxAccount[]
+  /** Publishes permission sets. */
+  publisher: Publisher
   close(): Promise<void>
 }
 
@@ -44,8 +47,8 @@ export async function startNetwork({ plcPort, pdsPort, dataDir, onProgress }: Ne
     const pds = await startPds({ port: pdsPort, directoryUrl: directory.url, ...folder })
     started.push(pds)
     onProgress?.('Seeding the accounts')
-    const accounts = await seedAccounts(pds.url)
-    return { plcUrl: directory.url, pdsUrl: pds.url, accounts, close }
+    const [accounts, publisher] = await Promise.all([seedAccounts(pds.url), startPublisher(pds)])
+    return { plcUrl: directory.url, pdsUrl: pds.url, accounts, publisher, close }
   } catch (error) {
     await close()
     throw error

@@ -5,7 +5,16 @@ import { join } from 'node:path'
 import { hasErrorCode } from '../platform/errors.ts'
 
 /** A PDS on this machine. */
-export type Pds = { url: string; close(): Promise<void> }
+export type Pds = {
+  url: string
+  /** Makes it take every lexicon from this repository. Elsewhere DNS says from which one. */
+  trustLexiconsOf(did: string): void
+  /** Makes it fetch a lexicon at its next use, although it has looked just now. */
+  lookAgainFor(nsid: string): Promise<void>
+  /** Deletes its copy of a lexicon. */
+  forgetLexicon(nsid: string): Promise<void>
+  close(): Promise<void>
+}
 
 type Options = {
   port: number
@@ -48,8 +57,19 @@ export async function startPds({ port, directoryUrl, dataDir }: Options): Promis
       bskyAppViewDid: 'did:example:invalid',
     })
     await pds.start()
+    const { db } = pds.ctx.accountManager.db
     return {
       url: `http://localhost:${port}`,
+      trustLexiconsOf(did) {
+        pds.ctx.cfg.lexicon.didAuthority = did as `did:${string}:${string}`
+      },
+      async lookAgainFor(nsid) {
+        const updatedAt = '1970-01-01T00:00:00.000Z'
+        await db.updateTable('lexicon').set({ updatedAt }).where('nsid', '=', nsid).execute()
+      },
+      async forgetLexicon(nsid) {
+        await db.deleteFrom('lexicon').where('nsid', '=', nsid).execute()
+      },
       async close() {
         await pds.destroy()
         await removeTemporary()

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { ConfigError, type Environment } from '../config/config.ts'
 import { wholeNumber } from '../config/fields.ts'
 import type { Network } from './network.ts'
+import { SAMPLE_SET } from './publisher.ts'
 
 /** The settings of the sandbox itself, and the environment that it passes to its gateway. */
 export type SandboxSettings = { plcPort: number; pdsPort: number; dataDir: string; environment: Environment }
@@ -25,7 +26,7 @@ export function sandboxSettings(env: Environment): SandboxSettings {
     pdsPort: pdsPort.data,
     dataDir,
     environment: {
-      OAUTH_OPTIONAL_SCOPES: 'transition:generic transition:email',
+      OAUTH_OPTIONAL_SCOPES: `transition:generic transition:email include:${SAMPLE_SET}`,
       ACCOUNT_CREATION: 'on',
       LOG_LEVEL: 'warn',
       // Its PDS and its directory run in the same process, so what keeps it busy is not the gateway's load.
@@ -42,7 +43,7 @@ export function sandboxSettings(env: Environment): SandboxSettings {
  * The whole environment of the gateway: the defaults that connect it to the sandbox's network, and what overrides them.
  */
 export function gatewayEnvironment(
-  { plcUrl, pdsUrl }: Pick<Network, 'plcUrl' | 'pdsUrl'>,
+  { plcUrl, pdsUrl, publisher }: Pick<Network, 'plcUrl' | 'pdsUrl' | 'publisher'>,
   { environment }: Pick<SandboxSettings, 'environment'>,
 ): Environment {
   const option = {
@@ -54,6 +55,7 @@ export function gatewayEnvironment(
   return {
     PLC_DIRECTORY_URL: plcUrl,
     HANDLE_RESOLVER_URL: pdsUrl,
+    LEXICON_AUTHORITY_DID: publisher.did,
     PDS_OPTIONS: JSON.stringify([option]),
     ...environment,
   }

@@ -16,7 +16,7 @@ export type EndedSession = Pick<Session, 'id' | 'did' | 'grantId' | 'groupId'> &
 /** A session as a callback makes it: awaiting its exchange, in no group and without a secret. */
 export type AwaitingSession = Pick<
   Session,
-  'kind' | 'name' | 'did' | 'grantId' | 'userAgent' | 'createdAt' | 'expiresAt'
+  'kind' | 'name' | 'did' | 'grantId' | 'userAgent' | 'askedScope' | 'createdAt' | 'expiresAt'
 >
 
 /** Where an exchanged session goes. */

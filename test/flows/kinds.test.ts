@@ -214,7 +214,9 @@ describe('the start of', () => {
       expect(await start(viewer, ['transition:generic atproto'])).toEqual({
         input: did,
         account: did,
-        scopes: ['atproto', 'transition:email', 'transition:generic'],
+        scopes: ['atproto', 'transition:email'],
+        optionalScopes: ['transition:generic'],
+        needsOptional: true,
         purpose: { starter: { did, groupId }, did, authenticatedAt },
       })
       expect(scopeUpgrade.prompt).toBeNull()
@@ -224,12 +226,17 @@ describe('the start of', () => {
       const viewer = await build()
       await start(viewer, ['transition:email'])
       const second = await start(viewer, ['transition:generic'])
-      expect(second).toMatchObject({ scopes: ['atproto', 'transition:generic', 'transition:email'] })
+      expect(second).toMatchObject({ scopes: ['atproto'], optionalScopes: ['transition:generic', 'transition:email'] })
       const flow = resumeFlow('scope_upgrade', JSON.parse(JSON.stringify(second.purpose)))
       await flow.abandon(gateway)
-      expect(await start(viewer, ['transition:generic'])).toMatchObject({ scopes: ['atproto', 'transition:generic'] })
+      expect(await start(viewer, ['transition:generic'])).toMatchObject({ optionalScopes: ['transition:generic'] })
       gateway.clock.advance(PENDING_FLOW_TTL)
-      expect(await start(viewer, ['transition:email'])).toMatchObject({ scopes: ['atproto', 'transition:email'] })
+      expect(await start(viewer, ['transition:email'])).toMatchObject({ optionalScopes: ['transition:email'] })
+    })
+
+    it('for what the session has already needs nothing more', async () => {
+      const viewer = await build({ grant: { scope: 'atproto transition:email' } })
+      expect(await start(viewer, ['transition:email'])).toMatchObject({ optionalScopes: [], needsOptional: false })
     })
 
     it('is refused without scopes and with one that is not offered', async () => {

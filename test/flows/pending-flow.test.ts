@@ -20,6 +20,8 @@ describe('a pending flow', () => {
       returnTo: 'https://app.example.com/settings',
       account: 'did:web:bob.test',
       scopes: ['atproto'],
+      optionalScopes: ['transition:email'],
+      needsOptional: true,
       request: {
         state: newSecret(),
         saved: {

@@ -263,7 +263,14 @@ describe.skipIf(!inject('services').postgres)('forgetting an account, over Postg
       const times = { updatedAt: now, refreshAfter: now, expiresAt: now }
       const grant = { id: newId(), did: ALICE, issuer: 'https://pds.test', scope: 'atproto', sealed: SEALED_GRANT }
       await rows.tx.grant.create({ data: { ...grant, ...times } })
-      const session = { kind: 'BROWSER', name: null, did: ALICE, grantId: grant.id, userAgent: null } as const
+      const session = {
+        kind: 'BROWSER',
+        name: null,
+        did: ALICE,
+        grantId: grant.id,
+        userAgent: null,
+        askedScope: null,
+      } as const
       await rows.insertAwaiting({ ...session, createdAt: now, expiresAt: now })
       written.resolve()
       await mayCommit.promise

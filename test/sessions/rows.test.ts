@@ -93,6 +93,7 @@ describe('session rows', () => {
         did: other.did,
         grantId: grant.id,
         userAgent: 'Test/1.0',
+        askedScope: 'atproto',
         createdAt: now,
         expiresAt: new Date(now.getTime() + DAY),
       } as const

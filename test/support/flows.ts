@@ -57,7 +57,7 @@ export async function startScopeUpgrade(browser: HttpBrowser, scopes: string[]):
 
 export async function startDeveloperToken(
   browser: HttpBrowser,
-  input: { name?: string; expiresInDays?: number } = {},
+  input: { name?: string; expiresInDays?: number; scopes?: string[] } = {},
 ): Promise<string> {
   return dataOf(await browser.graphql(StartDeveloperTokenDocument, { input })).startDeveloperToken.authUrl
 }

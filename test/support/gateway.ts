@@ -36,9 +36,13 @@ export async function startGateway(
   givenStores?: Stores,
   connectionLimits?: ConnectionLimits,
 ): Promise<TestGateway> {
-  const [stores] = await Promise.all([givenStores ?? openStores(), fixture('network')])
+  const [stores, { publisher }] = await Promise.all([givenStores ?? openStores(), fixture('network')])
   const logLines: string[] = []
-  const environment = { ...sandboxEnvironment(await freePort()), ...env }
+  const environment: Environment = {
+    ...sandboxEnvironment(await freePort()),
+    LEXICON_AUTHORITY_DID: publisher.did,
+    ...env,
+  }
   const port = Number(environment.PORT)
   const app = await startApp({ environment, port, stores, logLines, connectionLimits })
   let stopped = false

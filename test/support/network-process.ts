@@ -1,5 +1,6 @@
 import { startNetwork } from '../../src/sandbox/network.ts'
 import { installPublicName } from './public-name.ts'
+import { servePublisher } from './publisher.ts'
 
 // The atproto network of a test run in a process of its own, so that PDS and test runner do not wait for each other. It
 // says when it has started, and ends with the process that forked it.
@@ -13,4 +14,4 @@ console.warn = () => undefined
 const publicName = await installPublicName()
 const network = await startNetwork({ plcPort, pdsPort })
 process.once('disconnect', () => network.close().finally(() => process.exit(0)))
-process.send?.({ publicName })
+process.send?.({ publicName, publisher: await servePublisher(network.publisher) })

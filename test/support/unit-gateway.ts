@@ -4,6 +4,10 @@ import { createIdentities } from '../../src/atproto/identity.ts'
 import { createPdsCalls } from '../../src/atproto/pds/pds-calls.ts'
 import { createUpstreams } from '../../src/atproto/pds/upstreams.ts'
 import { createProfiles } from '../../src/atproto/profile.ts'
+import { createScopeRefusals } from '../../src/atproto/push/scope-refusals.ts'
+import { declaredScopes } from '../../src/atproto/scope.ts'
+import { type KnownSets, NO_SETS, setsOf } from '../../src/atproto/scopes/permission-set.ts'
+import { createPermissionSets } from '../../src/atproto/scopes/permission-sets.ts'
 import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { createLimits } from '../../src/platform/limits.ts'
@@ -16,6 +20,7 @@ import { createSealer } from '../../src/store/sealing/sealer.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
 import { pgliteImage } from './fixtures.ts'
 import { createMovableClock, type MovableClock } from './movable-clock.ts'
+import { publishedIn } from './published-sets.ts'
 
 /** A gateway's parts without HTTP and without a network: for tests of what it does by itself. */
 export type UnitGateway = Gateway & {
@@ -33,7 +38,11 @@ export type UnitGateway = Gateway & {
 // share it.
 let database: Promise<Database> | undefined
 
-export async function openUnitGateway(env: Environment = {}): Promise<UnitGateway> {
+/** @param sets the permission sets that are published */
+export async function openUnitGateway(
+  env: Environment = {},
+  { sets = NO_SETS }: { sets?: KnownSets } = {},
+): Promise<UnitGateway> {
   database ??= pgliteImage().then((image) => openDatabase({ kind: 'memory', image }))
   const { prisma: db } = await database
   const clock = createMovableClock()
@@ -55,6 +64,12 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
   const pds = createPdsCalls({ upstreams: createUpstreams({ allowInsecure: config.oauth.allowInsecurePds }) })
   const revoked: string[] = []
   const closing = new AbortController()
+  const permissionSets = createPermissionSets(
+    { db, fetchSet: publishedIn(sets), clock, logger, closing: closing.signal },
+    setsOf(declaredScopes(config)),
+  )
+  await permissionSets.load()
+  await permissionSets.settle()
   return {
     config,
     stores: { db, ephemeral, sealer },
@@ -62,6 +77,9 @@ export async function openUnitGateway(env: Environment = {}): Promise<UnitGatewa
       clients,
       identities,
       profiles: createProfiles(config, logger),
+      permissionSets,
+      scopeRefusals: createScopeRefusals(clock),
+      isAccountKnown: async () => true,
       grants: createGrants({ db, ephemeral, sealer, clients, pds, clock, logger, onChange: () => undefined }),
       pds,
       revocations: {

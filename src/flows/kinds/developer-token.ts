@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { missingScopes, parseScope, unionOfScopes } from '../../atproto/scope.ts'
+import { parseScope, scopesToAsk, unionOfScopes } from '../../atproto/scope.ts'
 import type { Config } from '../../config/config.ts'
+import type { Gateway } from '../../gateway.ts'
 import { GatewayError } from '../../platform/errors.ts'
 import type { AccountSession, Client } from '../../sessions/client.ts'
 import type { Viewer } from '../../sessions/viewer.ts'
@@ -38,13 +39,13 @@ export const developerToken = defineFlow({
   outcome: { dev_token: 'true' },
   welcomesNewcomers: false,
   staysInGroup: false,
-  start({ config }, { client, viewer, name, expiresInDays, scopes }: DeveloperTokenRequest) {
+  start(gateway, { client, viewer, name, expiresInDays, scopes }: DeveloperTokenRequest) {
     const { session } = viewer
     const { did } = session
-    const asked = scopes === null ? allScopes(config, session) : chosenScopes(config, session, scopes)
-    const days = tokenDays(config, expiresInDays)
+    const asked = scopes === null ? allScopes(gateway, session) : chosenScopes(gateway, session, scopes)
+    const days = tokenDays(gateway.config, expiresInDays)
     const purpose = { starter: { groupId: client.group.id, did }, name: tokenName(name), days }
-    return { input: did, scopes: asked, account: did, purpose }
+    return { input: did, ...asked, account: did, purpose }
   },
   starter: ({ starter }) => starter,
   session: ({ name, days }) => ({ kind: 'DEVELOPER_TOKEN', name, days }),
@@ -56,21 +57,25 @@ export const developerToken = defineFlow({
   },
 })
 
+type Asked = { scopes: readonly string[]; optionalScopes?: readonly string[] }
+
 /** A session granted before OAUTH_SCOPE was widened cannot pass it on: the account has to agree to the rest first. */
-function allScopes(config: Config, session: AccountSession): string[] {
-  requireHeld(config.oauth.requiredScopes, session)
-  return keptScopes(config, session)
+function allScopes(gateway: Gateway, session: AccountSession): Asked {
+  const { requiredScopes } = gateway.config.oauth
+  requireHeld(gateway, requiredScopes, session)
+  const scopes = unionOfScopes(requiredScopes)
+  return { scopes, optionalScopes: keptScopes(gateway, session).filter((scope) => !scopes.includes(scope)) }
 }
 
-/** `atproto` is part of every grant. */
-function chosenScopes(config: Config, session: AccountSession, scopes: readonly string[]): string[] {
-  const chosen = requireOffered(config, scopes)
-  requireHeld(chosen, session)
-  return unionOfScopes(['atproto'], chosen)
+/** Who names scopes gets all of them or no token. `atproto` is part of every grant. */
+function chosenScopes(gateway: Gateway, session: AccountSession, scopes: readonly string[]): Asked {
+  const chosen = requireOffered(gateway.config, scopes)
+  requireHeld(gateway, chosen, session)
+  return { scopes: unionOfScopes(['atproto'], chosen) }
 }
 
-function requireHeld(scopes: readonly string[], { grant }: AccountSession): void {
-  const missing = missingScopes(scopes, parseScope(grant.scope))
+function requireHeld({ atproto }: Gateway, scopes: readonly string[], { grant }: AccountSession): void {
+  const missing = scopesToAsk(scopes, parseScope(grant.scope), atproto.permissionSets.find)
   if (missing.length === 0) return
   throw new GatewayError(
     'SCOPE_UPGRADE_REQUIRED',

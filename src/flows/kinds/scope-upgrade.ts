@@ -26,8 +26,8 @@ const purposeSchema = z.object({
 type Purpose = z.output<typeof purposeSchema>
 
 /**
- * Replaces the viewer's session with one that has more scopes: those it has, and those asked for. The client's token
- * goes on. Of two upgrades at once the later one asks for both, so that neither is lost.
+ * Replaces the viewer's session with one that has more scopes: those it has, and those asked for that the server
+ * grants, at least one of them. The client's token goes on. Of two upgrades at once the later one asks for both, so that neither is lost.
  * @throws GatewayError from `start`: BAD_USER_INPUT, SCOPE_NOT_OFFERED, ACCOUNT_CHANGED, UNAUTHENTICATED
  */
 export const scopeUpgrade = defineFlow({
@@ -41,9 +41,13 @@ export const scopeUpgrade = defineFlow({
     const asked = requireOffered(gateway.config, scopes)
     const { session, added } = await recordUpgrade(gateway, { client, viewer, asked })
     const { did, authenticatedAt } = session
+    const kept = keptScopes(gateway, session)
+    const optionalScopes = added.filter((scope) => !kept.includes(scope))
     return {
       input: did,
-      scopes: unionOfScopes(keptScopes(gateway.config, session), added),
+      scopes: kept,
+      optionalScopes,
+      needsOptional: optionalScopes.length > 0,
       account: did,
       purpose: { starter: { groupId: client.group.id, did }, did, authenticatedAt },
     }
@@ -89,7 +93,7 @@ async function admitInPlace(admission: Admission, { starter, did, authenticatedA
   })
   if (replaced === null) throw new NotAdmitted('the session to replace has ended')
   const isActive = replaced.group?.activeDid === did
-  if (await isCovered(admission, replaced.grant.scope)) {
+  if (await isCovered(admission, replaced)) {
     await rows.end({ id: session.id })
     return { sessionId: replaced.id, token: null, isActive }
   }
@@ -106,12 +110,22 @@ async function admitInPlace(admission: Admission, { starter, did, authenticatedA
  * exchanged first.
  * @throws NotAdmitted when each has something that the other lacks
  */
-async function isCovered({ rows, session }: Admission, heldScope: string): Promise<boolean> {
+async function isCovered({ rows, session }: Admission, replaced: Obtained): Promise<boolean> {
   const { scope } = await rows.tx.grant.findUniqueOrThrow({ where: { id: session.grantId }, select: { scope: true } })
-  const held = parseScope(heldScope)
-  const brought = parseScope(scope)
-  const lost = missingScopes(held, brought)
+  const brought = { askedScope: session.askedScope, grant: { scope } }
+  const lost = lackingIn(brought, replaced)
   if (lost.length === 0) return false
-  if (missingScopes(brought, held).length === 0) return true
+  if (lackingIn(replaced, brought).length === 0) return true
   throw new NotAdmitted(`another upgrade has granted ${lost.join(', ')}`)
+}
+
+type Obtained = { askedScope: string | null; grant: { scope: string } }
+
+/**
+ * What one session has obtained and another one has not. Permission sets are compared by their names: what a server
+ * grants for one changes with the set.
+ */
+function lackingIn(lacking: Obtained, having: Obtained): string[] {
+  const obtained = parseScope(having.askedScope ?? having.grant.scope)
+  return missingScopes(obtained, parseScope(`${lacking.askedScope ?? ''} ${lacking.grant.scope}`))
 }

@@ -1,6 +1,7 @@
 import { declaredScopes, parseScope, scopesToAsk } from '../atproto/scope.ts'
 import type { Viewer } from '../sessions/viewer.ts'
 import { builder } from './builder.ts'
+import { DescribedScope, describedScopes } from './described-scope.ts'
 import { LinkedAccount, linkedAccounts } from './linked-account.ts'
 import { Session } from './sessions.ts'
 
@@ -52,6 +53,12 @@ const CurrentUser = builder.objectRef<Viewer>('CurrentUser').implement({
         'Scopes that startScopeUpgrade can add to this session: declared by the gateway and not yet granted.',
       resolve: ({ session }, _args, { gateway: { config, atproto } }) =>
         scopesToAsk(declaredScopes(config), parseScope(session.grant.scope), atproto.permissionSets.find),
+    }),
+    describedScopes: t.field({
+      type: [DescribedScope],
+      description:
+        'In words: every scope of grantedScopes, missingScopes and offeredScopes, and the permission sets that granted scopes come from, each before what it holds.',
+      resolve: ({ session }, _args, { gateway }) => describedScopes(gateway, session),
     }),
   }),
 })

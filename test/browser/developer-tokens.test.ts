@@ -72,7 +72,7 @@ describeBrowser('developer tokens, in Chromium', () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     await page.goto(`${atgate.url}/tokens`)
-    await page.getByLabel('Change your com.example.note records').uncheck()
+    await page.getByLabel('Create, change and delete com.example.note records').uncheck()
     await make('reader', '7 days')
     await authorizeHere(page, atgate.url)
     await page.getByRole('heading', { name: 'Your new token' }).waitFor()

@@ -97,6 +97,23 @@ describeGateway('permission sets', () => {
       expect(page.scope).toBe(`atproto ${set}`)
       await signIn(browser, 'alice.test')
       expect(await scopes()).toEqual({ granted: GRANTED_MORE, missing: [], offered: ['transition:email'] })
+      expect((await currentUserOf(browser))?.describedScopes).toEqual([
+        { scope: set, title: 'Your notes', detail: 'Write notes.', includedBy: null },
+        {
+          scope: 'repo?collection=app.example.note&collection=app.example.tag',
+          title: 'Create, change and delete app.example.note and app.example.tag records',
+          detail: null,
+          includedBy: set,
+        },
+        {
+          scope: 'rpc:app.example.search?aud=*',
+          title: 'Call app.example.search of any service as you',
+          detail: null,
+          includedBy: set,
+        },
+        { scope: 'atproto', title: 'Know which account is yours', detail: null, includedBy: null },
+        { scope: 'transition:email', title: 'See your email address', detail: null, includedBy: null },
+      ])
     })
 
     it('are missing when the account declines them', async () => {

@@ -15,6 +15,7 @@ import { PageHeading } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
 import { ScopeWords } from '../parts/scope-words.tsx'
 import { Ago, Day } from '../parts/time.tsx'
+import { allowedScopes } from '../session/described-scopes.ts'
 import type { NewToken } from '../session/new-token.ts'
 import { useViewer } from '../session/viewer.ts'
 
@@ -65,7 +66,10 @@ function CreateToken() {
   const { user } = useViewer()
   const { run, isBusy } = useAction()
   const [problem, setProblem] = useState<string | null>(null)
-  const optional = user.grantedScopes.filter((scope) => scope !== REQUIRED_SCOPE)
+  // What is granted in part only cannot be passed on.
+  const optional = allowedScopes(user)
+    .map(({ described }) => described)
+    .filter(({ scope }) => scope !== REQUIRED_SCOPE && !user.offeredScopes.includes(scope))
 
   async function create(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
@@ -107,10 +111,10 @@ function CreateToken() {
         {optional.length > 0 && (
           <fieldset>
             <legend>It may</legend>
-            {optional.map((scope) => (
-              <label key={scope} className="choice">
-                <input type="checkbox" name="scope" value={scope} defaultChecked />
-                <ScopeWords scope={scope} />
+            {optional.map((described) => (
+              <label key={described.scope} className="choice">
+                <input type="checkbox" name="scope" value={described.scope} defaultChecked />
+                <ScopeWords described={described} />
               </label>
             ))}
           </fieldset>

@@ -1,9 +1,10 @@
 import { type FormEvent, useState } from 'react'
 import { useAction } from '../api/use-action.ts'
 import { returnAddress } from '../flows/next.ts'
-import { StartScopeUpgradeDocument } from '../generated/graphql.ts'
+import { type DescribedScopePartsFragment, StartScopeUpgradeDocument } from '../generated/graphql.ts'
 import { PageHeading } from '../parts/layout.tsx'
 import { ScopeWords } from '../parts/scope-words.tsx'
+import { type Allowed, allowedScopes, described } from '../session/described-scopes.ts'
 import { useViewer } from '../session/viewer.ts'
 
 /** The scopes that the active account has granted, those that the app still needs, and those that it can request. */
@@ -13,18 +14,37 @@ export function PermissionsPage() {
     <>
       <PageHeading title="Permissions">What this app may do as {user.handle}.</PageHeading>
       <ul className="rows" aria-label="Allowed">
-        {user.grantedScopes.map((scope) => (
-          <li key={scope} className="row">
-            <ScopeWords scope={scope} />
+        {allowedScopes(user).map((allowed) => (
+          <li key={allowed.described.scope} className="row">
+            <AllowedScope {...allowed} />
           </li>
         ))}
       </ul>
-      <AskForMore offered={user.offeredScopes} missing={user.missingScopes} />
+      <AskForMore offered={described(user, user.offeredScopes)} missing={user.missingScopes} />
     </>
   )
 }
 
-function AskForMore({ offered, missing }: { offered: string[]; missing: string[] }) {
+/** A permission set is shown by its title; what it holds is one click away. */
+function AllowedScope({ described: scope, holds }: Allowed) {
+  return (
+    <div className="names">
+      <ScopeWords described={scope} />
+      {holds.length > 0 && (
+        <details className="held">
+          <summary>What it allows</summary>
+          <ul>
+            {holds.map(({ scope: held, title }) => (
+              <li key={held}>{title}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </div>
+  )
+}
+
+function AskForMore({ offered, missing }: { offered: DescribedScopePartsFragment[]; missing: string[] }) {
   const { run, isBusy } = useAction()
   const [problem, setProblem] = useState<string | null>(null)
 
@@ -48,12 +68,15 @@ function AskForMore({ offered, missing }: { offered: string[]; missing: string[]
         <p className="muted">This app has everything that it can ask for.</p>
       ) : (
         <form onSubmit={ask}>
-          {offered.map((scope) => (
-            <label key={scope} className="choice">
-              <input type="checkbox" name="scope" value={scope} defaultChecked={missing.includes(scope)} />
-              <ScopeWords scope={scope} isNeeded={missing.includes(scope)} />
-            </label>
-          ))}
+          {offered.map((each) => {
+            const isNeeded = missing.includes(each.scope)
+            return (
+              <label key={each.scope} className="choice">
+                <input type="checkbox" name="scope" value={each.scope} defaultChecked={isNeeded} />
+                <ScopeWords described={each} isNeeded={isNeeded} />
+              </label>
+            )
+          })}
           <p className={problem === null ? 'hint' : 'hint bad'} role={problem === null ? undefined : 'alert'}>
             {problem ?? 'Your server asks you to confirm. What you allowed before stays allowed.'}
           </p>

@@ -1,6 +1,6 @@
 import { IncludeScope } from '@atproto/oauth-scopes'
 import { operationsOf } from './operations.ts'
-import { expandInclude, type KnownSets, namespaceOf } from './permission-set.ts'
+import { expansionOf, type KnownSets, namespaceOf } from './permission-set.ts'
 import { permissionsOf } from './permissions.ts'
 
 /**
@@ -45,13 +45,6 @@ export function heldScopes(granted: readonly string[], sets: KnownSets): HeldSco
       return include === null ? 'none' : coverageOfSet(include, expansionOf(scope, sets))
     },
   }
-}
-
-/** What a permission set holds; null for other scopes, and for a set that is not known. */
-export function expansionOf(scope: string, sets: KnownSets): string[] | null {
-  const include = IncludeScope.fromString(scope)
-  const set = include === null ? null : sets(include.nsid)
-  return include === null || set === null ? null : expandInclude(include, set)
 }
 
 function isAllTrue(answers: readonly boolean[]): boolean {

@@ -25,6 +25,13 @@ export function expandInclude(include: IncludeScope, set: PermissionSet): string
   return expanded
 }
 
+/** What a permission set holds; null for other scopes, and for a set that is not known. */
+export function expansionOf(scope: string, sets: KnownSets): string[] | null {
+  const include = IncludeScope.fromString(scope)
+  const set = include === null ? null : sets(include.nsid)
+  return include === null || set === null ? null : expandInclude(include, set)
+}
+
 /** The namespace of a permission set with the dot after it: `app.example.` for `app.example.authFull`. */
 export function namespaceOf({ nsid }: Pick<IncludeScope, 'nsid'>): string {
   return nsid.slice(0, nsid.lastIndexOf('.') + 1)

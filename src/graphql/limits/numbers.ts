@@ -32,11 +32,14 @@ export const MAX_COST = 15_000
 /** How many objects a list is assumed to contain. Sessions and tokens are the longest lists. */
 export const OBJECTS_IN_LIST = MAX_LISTED
 
-/** The lists that are shorter, by the type of their objects. */
-export const OBJECTS_IN_SHORT_LISTS = new Map([['LinkedAccount', MAX_ACCOUNTS]])
-
 /** How many strings a list of scopes is assumed to contain. Granular scopes are many. */
 export const SCALARS_IN_LIST = 40
+
+/** The lists that are shorter, by the type of their objects. Scopes are described that are granted or could be. */
+export const OBJECTS_IN_SHORT_LISTS = new Map([
+  ['LinkedAccount', MAX_ACCOUNTS],
+  ['DescribedScope', 2 * SCALARS_IN_LIST],
+])
 
 /** A flow makes the gateway look an account up and send a request to its server. */
 export const MAX_STARTS = 1

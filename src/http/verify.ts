@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { z } from 'zod'
+import { confirmedHandle } from '../accounts/confirmed-handle.ts'
 import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { IdentityTokens } from '../services/identity-token.ts'
@@ -67,7 +68,7 @@ function readQuery({ query }: FastifyRequest) {
 function sendIdentity(reply: FastifyReply, { session, token }: Verified): FastifyReply {
   return noStore(reply)
     .header('x-auth-did', headerText(session.did))
-    .header('x-auth-handle', headerText(session.account.handle))
+    .header('x-auth-handle', headerText(confirmedHandle(session.account)))
     .header('x-auth-session', headerText(session.id))
     .header('x-auth-scope', headerText(session.grant.scope))
     .header('x-auth-token', token ?? '')

@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
+import { confirmedHandle } from '../accounts/confirmed-handle.ts'
 import type { Config } from '../config/config.ts'
 import { type Clock, SECOND } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
@@ -89,7 +90,7 @@ type Claims = { aud: string; sub: string; handle: string; sid: string; scope: st
 
 function claimsOf({ session }: Viewer, aud: string): Claims {
   const { id: sid, did: sub, account, grant } = session
-  return { aud, sub, handle: account.handle, sid, scope: grant.scope }
+  return { aud, sub, handle: confirmedHandle(account), sid, scope: grant.scope }
 }
 
 /**

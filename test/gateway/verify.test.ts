@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { request } from 'undici'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { aSession, aToken, type BuiltSession, didOf, type SessionOptions } from '../support/builders.ts'
@@ -116,6 +117,15 @@ describeGateway('GET /auth/verify', () => {
     expect(headers['x-auth-did']).toBe(didOf('odd.test'))
     expect(headers['x-auth-handle']).toBe('a%250d%0D%0Ax-auth-did: did:web:evil.test%E2%80%A8%C3%A9~ "%09')
     expect(headers['x-auth-scope']).toBe('atproto repo:*?a=%2525%0D%0Ax-auth-scope: all')
+  })
+
+  it('has no handle of an account whose handle does not lead back to it', async () => {
+    const built = await build({ handle: 'lost.test' })
+    const data = { handle: 'handle.invalid' }
+    await atgate.stores.database.prisma.account.update({ where: { did: built.session.did }, data })
+    const { headers } = await ask({ cookie: `atgate=${built.token}` })
+    expect(headers).toMatchObject({ 'x-auth-did': didOf('lost.test'), 'x-auth-handle': '' })
+    expect(decodeJwt(String(headers['x-auth-token']))).toMatchObject({ sub: didOf('lost.test'), handle: '' })
   })
 
   describe('with ?scope=', () => {

@@ -32,10 +32,8 @@ export function Banners() {
   return (
     <>
       {NEXT_URL !== null && (
-        <section className="banner" aria-label="Go on">
-          <p>
-            You are signed in as {user.handle}, and came here from {hostOf(NEXT_URL)}.
-          </p>
+        <section className="banner calm" aria-label="Go on">
+          <p>You are signed in as {user.handle}.</p>
           <a className="button" href={NEXT_URL}>
             Go on to {hostOf(NEXT_URL)}
           </a>

@@ -26,6 +26,9 @@ type Options = {
 /** Secrets that a PDS must keep: without them it cannot use the accounts in its data folder. All in hex. */
 type Secrets = { rotationKey: string; jwtSecret: string; adminPassword: string }
 
+/** In bytes, as the PDS hosts that take videos have it. */
+const LARGEST_BLOB = 100 * 1024 * 1024
+
 /** Starts the real PDS, with its own OAuth pages. It connects to the directory only. */
 export async function startPds({ port, directoryUrl, dataDir }: Options): Promise<Pds> {
   // The package reads this when it is loaded.
@@ -46,6 +49,7 @@ export async function startPds({ port, directoryUrl, dataDir }: Options): Promis
       serviceHandleDomains: ['.test'],
       dataDirectory: join(folder, 'data'),
       blobstoreDiskLocation: join(folder, 'blobs'),
+      blobUploadLimit: LARGEST_BLOB,
       plcRotationKeyK256PrivateKeyHex: rotationKey,
       jwtSecret,
       adminPassword,

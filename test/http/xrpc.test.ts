@@ -319,6 +319,19 @@ describe('a PDS', () => {
     expect(pds.requests).toHaveLength(1)
   })
 
+  it('that asks once more for what cannot be sent again has the client do so', async () => {
+    pds.answer((seen, response) => {
+      const isNonce = seen.method === 'GET'
+      const challenge = { 'www-authenticate': 'DPoP error="use_dpop_nonce"', 'dpop-nonce': isNonce ? 'n1' : 'n2' }
+      seen.resume().on('end', () => response.writeHead(401, challenge).end('{}'))
+    })
+    const { token } = await signInAt(atgate.gateway, pds, { kind: 'SDK' })
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await call(METHOD, { method: 'POST', headers, body: Buffer.alloc(2 * 1024 * 1024) })
+    expect([answer.status, codeOf(answer), answer.headers['atgate-error']]).toEqual([503, 'RETRY', 'RETRY'])
+    expect(answer.headers['retry-after']).toBe('1')
+  })
+
   it('whose proxy answers for it is away', async () => {
     pds.answer((_request, response) => response.writeHead(503, { 'content-type': 'text/html' }).end('<h1>503'))
     const answer = await call(METHOD)

@@ -4,12 +4,13 @@ import { expect, it } from 'vitest'
 
 const read = (file: string) => readFileSync(file, 'utf8')
 
-it('docs/clients.md quotes the examples verbatim, and shows no TypeScript but theirs', () => {
-  const text = read('docs/clients.md')
+it.each([
+  ['docs/clients.md', ['examples/apollo/client.ts', 'examples/urql/client.ts', 'examples/frontend/arrive.ts']],
+  ['docs/xrpc.md', ['examples/xrpc/page.ts', 'examples/xrpc/write-post.ts', 'examples/xrpc/backend.ts']],
+])('%s quotes the examples verbatim, and shows no TypeScript but theirs', (page, examples) => {
+  const text = read(page)
   const quotes = [...text.matchAll(/\]\(\.\.\/([^)]+)\):\n\n```ts\n(.*?)```\n/gs)]
-  expect(quotes.map(([, file]) => file)).toEqual(
-    expect.arrayContaining(['examples/apollo/client.ts', 'examples/urql/client.ts', 'examples/frontend/arrive.ts']),
-  )
+  expect(quotes.map(([, file]) => file)).toEqual(expect.arrayContaining(examples))
   for (const [, file = '', code] of quotes) expect(code, file).toBe(read(file))
   expect(text.match(/```ts\n/g)).toHaveLength(quotes.length)
 })

@@ -5,13 +5,17 @@ import type { Config } from '../config/config.ts'
  * Headers of every response. They allow our own scripts and styles, images from anywhere (avatars), and no frames.
  * Scripts are those of the build: what a PDS answers under /xrpc is of this origin too.
  */
-export function pagePolicy({ secure, publicUrl }: Pick<Config, 'secure' | 'publicUrl'>): FastifyHelmetOptions {
+export function pagePolicy({
+  secure,
+  publicUrl,
+  portalPath,
+}: Pick<Config, 'secure' | 'publicUrl' | 'portalPath'>): FastifyHelmetOptions {
   return {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
         defaultSrc: ["'self'"],
-        scriptSrc: [`${publicUrl}/assets/`],
+        scriptSrc: [`${publicUrl}${portalPath}assets/`],
         imgSrc: ["'self'", 'data:', 'https:', ...(secure ? [] : ['http:'])],
         objectSrc: ["'none'"],
         baseUri: ["'none'"],

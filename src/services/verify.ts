@@ -32,13 +32,13 @@ export async function verify(
   { clientRequest, scopes, audience }: Demand & { clientRequest: ClientRequest },
 ): Promise<Verified> {
   const { viewer } = await identify(gateway, clientRequest)
-  requireGranted(scopes, viewer.session)
+  requireGranted(gateway, scopes, viewer.session)
   const issued = await identityTokens.share(viewer, audience)
   return { session: viewer.session, token: issued?.token ?? null }
 }
 
-function requireGranted(scopes: readonly string[], { grant }: AccountSession): void {
-  const missing = missingScopes(scopes, parseScope(grant.scope))
+function requireGranted({ atproto }: Gateway, scopes: readonly string[], { grant }: AccountSession): void {
+  const missing = missingScopes(scopes, parseScope(grant.scope), atproto.permissionSets.find)
   if (missing.length === 0) return
   throw new GatewayError(
     'SCOPE_UPGRADE_REQUIRED',

@@ -17,6 +17,7 @@ describe('the portal at PORTAL_PATH', () => {
     async (path) => {
       const { status, headers, text } = await get(path)
       expect([status, headers['cache-control']]).toEqual([200, 'no-cache'])
+      expect(headers['content-security-policy']).toContain(`script-src ${atgate.url}/my/account/assets/;`)
       expect(text).toContain('<meta name="portal-path" content="/my/account/" />')
       const files = hrefs(text)
       expect(files).toHaveLength(3)

@@ -7,6 +7,10 @@ const GATEWAY_SUITES = ['test/gateway/**/*.test.ts', 'test/attacks/**/*.test.ts'
 /** The suites that drive a whole gateway from Chromium. */
 const BROWSER_SUITES = ['test/browser/**/*.test.ts']
 
+/** The suites that drive a whole gateway behind a real reverse proxy. `npm test` runs one of them. */
+const PROXY_SUITES = ['test/proxies/*.test.ts']
+const USUAL_PROXY_SUITES = ['test/proxies/nginx.test.ts']
+
 /** Suites of what only services outside the process can do: be away. */
 const SERVICE_SUITES = ['test/services/{idle-hour,outages,refresh-outages}.test.ts']
 
@@ -59,7 +63,7 @@ export default defineConfig(({ mode }) => ({
           ...common,
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...UNIT_SUITES, ...GATEWAY_SUITES, ...BROWSER_SUITES, ...SERVICE_SUITES],
+          exclude: [...UNIT_SUITES, ...GATEWAY_SUITES, ...BROWSER_SUITES, ...PROXY_SUITES, ...SERVICE_SUITES],
         },
       },
       { extends: true, test: { ...sharing, name: 'units', include: UNIT_SUITES, exclude: SERVICE_SUITES } },
@@ -68,7 +72,7 @@ export default defineConfig(({ mode }) => ({
         test: {
           ...sharing,
           name: 'embedded',
-          include: [...GATEWAY_SUITES, ...BROWSER_SUITES],
+          include: [...GATEWAY_SUITES, ...BROWSER_SUITES, ...(mode === 'full' ? PROXY_SUITES : USUAL_PROXY_SUITES)],
           provide: { stores: 'embedded' },
         },
       },

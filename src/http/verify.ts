@@ -19,7 +19,8 @@ export const VERIFY_PATH = '/auth/verify'
 const verifyQuery = z.object({
   scope: z.union([z.string(), z.array(z.string())]).default([]),
   audience: z.string().nullable().default(null),
-  redirect: z.stringbool().default(false),
+  // `?redirect=` says it too.
+  redirect: z.preprocess((text) => text === '' || text, z.stringbool()).default(false),
 })
 
 type Parts = { cookies: Cookies; identityTokens: Pick<IdentityTokens, 'share'> }

@@ -11,6 +11,7 @@ import { chromiumPath } from './chromium.ts'
 import { serveFixtures } from './fixtures-server.ts'
 import { createFreshDatabase, type FreshDatabase } from './fresh-database.ts'
 import { reserveNetwork } from './network.ts'
+import { isInstalled, NGINX } from './proxy.ts'
 import { findServices, type Services } from './services.ts'
 
 declare module 'vitest' {
@@ -69,6 +70,7 @@ function tellWhatIsMissing({ postgres, redis }: Services, chromium: string | nul
     ...(postgres ? [] : ['PostgreSQL does not answer: tests over PostgreSQL are skipped (TEST_DATABASE_URL)']),
     ...(redis ? [] : ['Redis does not answer: tests over Redis are skipped (TEST_REDIS_URL)']),
     ...(chromium === null ? ['Chromium was not found: tests in a browser are skipped (CHROMIUM_PATH)'] : []),
+    ...(isInstalled(NGINX) ? [] : ['nginx was not found: tests of a service behind it are skipped']),
   ]
   if (missing.length === 0) return
   const lines = missing.map((line) => `  ${line}`).join('\n')

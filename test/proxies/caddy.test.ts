@@ -1,0 +1,4 @@
+import { CADDY } from '../support/proxy.ts'
+import { describeProtectedService } from './protected-service.contract.ts'
+
+describeProtectedService(CADDY)

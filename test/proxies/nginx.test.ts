@@ -1,0 +1,4 @@
+import { NGINX } from '../support/proxy.ts'
+import { describeProtectedService } from './protected-service.contract.ts'
+
+describeProtectedService(NGINX)

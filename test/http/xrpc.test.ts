@@ -373,6 +373,13 @@ describe('a session', () => {
     expect((await call(METHOD, { headers })).status).toBe(200)
   })
 
+  it('is read in one statement, and its grant is not opened anew for each call', async () => {
+    await call(METHOD)
+    stores.statements.length = 0
+    await call(METHOD)
+    expect(stores.statements).toEqual([expect.stringContaining('"ClientToken"')])
+  })
+
   it('with a developer token reaches it, too', async () => {
     const { token } = await signInAt(atgate.gateway, pds, { kind: 'DEVELOPER_TOKEN' })
     expect((await call(METHOD, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200)

@@ -1,16 +1,16 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { GatewayError } from '../platform/errors.ts'
+import { type ErrorReason, GatewayError } from '../platform/errors.ts'
 import { logGatewayError } from '../platform/logger.ts'
 import { noStore } from './no-store.ts'
 import { sendPage } from './pages/page.ts'
 import { problemPage } from './pages/problem.ts'
 
 /** What a client is told of an error. */
-export type Problem = { status: number; error: string; message: string; requestId?: string }
+export type Problem = { status: number; error: string; message: string; reason?: ErrorReason; requestId?: string }
 
 /**
- * The one place where errors become HTTP responses: `{ "error": code, "message": … }`, or a page for a browser's
- * navigation.
+ * The one place where errors become HTTP responses: `{ "error": code, "message": … }` with a `reason` where there is
+ * one, or a page for a browser's navigation.
  */
 export function respondWithError(
   error: FastifyError | GatewayError,
@@ -30,7 +30,8 @@ export function respondNotFound(request: FastifyRequest, reply: FastifyReply): v
 export function problemOf(error: FastifyError | GatewayError, request: FastifyRequest): Problem {
   if (error instanceof GatewayError) {
     logGatewayError(request.log, error)
-    return { status: error.status, error: error.code, message: error.message }
+    const { status, code, message, reason } = error
+    return { status, error: code, message, ...(reason && { reason }) }
   }
   if (error.statusCode !== undefined && error.statusCode < 500) {
     // Fastify's own errors: a body that is not JSON, is too large, or has another content type.

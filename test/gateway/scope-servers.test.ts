@@ -103,6 +103,7 @@ describeGateway('an authorization server', () => {
       server.onPush = () => refusal('invalid_request')
       expect(await problem()).toMatchObject({
         error: 'PDS_REFUSED',
+        reason: 'ACCOUNT_UNKNOWN',
         message: expect.stringContaining('does not know this account'),
       })
     })
@@ -121,6 +122,7 @@ describeGateway('an authorization server', () => {
       server.onPush = () => ({ ...refusal('invalid_dpop_proof', 401), headers: { date } })
       expect(await problem()).toMatchObject({
         error: 'PDS_REFUSED',
+        reason: 'CLOCK_OFF',
         message: expect.stringContaining('20 min apart'),
       })
       expect(atgate.logLines.join()).toContain('set it by NTP')

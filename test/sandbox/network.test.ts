@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { startDirectory } from '../../src/sandbox/directory.ts'
 import { freePort, startNetwork } from '../../src/sandbox/network.ts'
+import { SAMPLE_SET } from '../../src/sandbox/publisher.ts'
 import { callXrpc } from '../../src/sandbox/xrpc.ts'
 
 let dataDir: string
@@ -26,6 +27,7 @@ it('keeps accounts and identities between runs, past a line that a crash tore', 
 
   const second = await startNetwork({ ...(await ports()), dataDir })
   expect(second.accounts).toEqual(first.accounts)
+  expect(second.publisher.did).toBe(first.publisher.did)
   const did = second.accounts[0]?.did ?? ''
   const document = await (await fetch(`${second.plcUrl}/${did}`)).json()
   expect(document).toMatchObject({ id: did, alsoKnownAs: ['at://alice.test'] })
@@ -35,6 +37,23 @@ it('keeps accounts and identities between runs, past a line that a crash tore', 
   })
   expect(session.did).toBe(did)
   await second.close()
+}, 60_000)
+
+it('publishes permission sets, from an account of their own', async () => {
+  const network = await startNetwork(await ports())
+  const { publisher } = network
+  const record = async (rkey: string) => {
+    const params = { repo: publisher.did, collection: 'com.atproto.lexicon.schema', rkey }
+    const nsid = 'com.atproto.repo.getRecord'
+    return (await callXrpc<{ value: { id: string; defs: { main: object } } }>(network.pdsUrl, { nsid, params })).value
+  }
+  expect(await record(SAMPLE_SET)).toMatchObject({ id: SAMPLE_SET, defs: { main: { type: 'permission-set' } } })
+  const permissions = [{ resource: 'repo', collection: ['app.example.note'] }]
+  await publisher.publish('app.example.authNotes', { title: 'Notes', permissions })
+  expect((await record('app.example.authNotes')).defs.main).toMatchObject({ title: 'Notes' })
+  await publisher.withdraw('app.example.authNotes')
+  await expect(record('app.example.authNotes')).rejects.toMatchObject({ status: 400 })
+  await network.close()
 }, 60_000)
 
 it('gives its accounts a name and a picture', async () => {
@@ -71,7 +90,7 @@ it('writes an operation down before it is acknowledged', async () => {
   const journal = join(dataDir, 'journal.jsonl')
   const network = await startNetwork({ ...(await ports()), dataDir })
   await network.close()
-  expect((await readFile(join(dataDir, 'directory.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(3)
+  expect((await readFile(join(dataDir, 'directory.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(4)
   const directory = await startDirectory({ port: 0, journal })
   expect((await fetch(`${directory.url}/did:plc:aaaaaaaaaaaaaaaaaaaaaaaa`)).status).toBe(404)
   await directory.close()

@@ -14,7 +14,7 @@ export function ScopeWords({
       <span className="line">
         {title} {isNeeded && <span className="badge bad">Needed</span>}
       </span>
-      {detail && <span className="line">{detail}</span>}
+      {detail && <span className="line muted">{detail}</span>}
       <code className="muted">{scope}</code>
     </span>
   )

@@ -37,6 +37,7 @@ export async function verify(
   return { session: viewer.session, token: issued?.token ?? null }
 }
 
+/** A permission set is granted only if all that it holds is, for certain: the service relies on it. */
 function requireGranted({ atproto }: Gateway, scopes: readonly string[], { grant }: AccountSession): void {
   const missing = missingScopes(scopes, parseScope(grant.scope), atproto.permissionSets.find)
   if (missing.length === 0) return

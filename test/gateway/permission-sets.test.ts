@@ -208,6 +208,23 @@ describeGateway('permission sets', () => {
     })
   })
 
+  it('are what a service can demand (/auth/verify), and only those that are granted whole for certain', async () => {
+    const verified = async (scope: string) =>
+      (await browser.send(`/auth/verify?${new URLSearchParams({ scope })}`)).status
+    await publishSet(nsid, NOTES)
+    const atgate = await open({ OAUTH_OPTIONAL_SCOPES: set })
+    await signIn(browser, 'alice.test')
+    expect(await verified(set)).toBe(403)
+    await upgrade(set)
+    expect(await verified(set)).toBe(200)
+    expect(await verified('repo:app.example.note?action=create')).toBe(200)
+    // Nobody has declared this one, so nobody looks it up.
+    expect(await verified('include:app.example.authUndeclared')).toBe(403)
+    await publishSet(nsid, MORE)
+    await lookAgain(atgate)
+    expect(await verified(set)).toBe(403)
+  })
+
   describe('that cannot be fetched', () => {
     it('by the gateway are granted all the same, and nobody is asked for them again', async () => {
       await publishSet(nsid, NOTES)
@@ -260,6 +277,8 @@ describeGateway('permission sets', () => {
       const before = await stores.database.prisma.grant.findUniqueOrThrow({ where: { id: grantId } })
       await ageGrant(stores.database.prisma, grantId, HOUR)
       await eventually(async () => {
+        // The clock of these tests is an hour ahead by now, so each request tries, but every ten seconds only.
+        await stores.advance(MINUTE / 4)
         await currentUserOf(browser)
         const { generation } = await stores.database.prisma.grant.findUniqueOrThrow({ where: { id: grantId } })
         return generation > before.generation

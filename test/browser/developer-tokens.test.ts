@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { expect, inject, it } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { CurrentUserDocument } from '../../web/generated/graphql.ts'
@@ -7,6 +9,7 @@ import { createDeveloperToken } from '../support/flows.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { authorizeHere, noticeOf, signedIn } from '../support/portal.ts'
 
+const run = promisify(execFile)
 const DAY = 24 * 60 * 60 * 1000
 
 describeBrowser('developer tokens, in Chromium', () => {
@@ -46,6 +49,12 @@ describeBrowser('developer tokens, in Chromium', () => {
     await page.getByRole('button', { name: 'Copy token' }).click()
     await page.getByText('Copied.').waitFor()
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(token)
+
+    await page.getByText('Try it in a terminal').click()
+    const command = (await page.locator('.example pre').textContent()) ?? ''
+    expect(command).not.toContain(token)
+    const { stdout } = await run('sh', ['-c', command], { env: { PATH: process.env.PATH, ATGATE_TOKEN: token } })
+    expect(JSON.parse(stdout)).toMatchObject({ handle: 'alice.test' })
 
     const row = page.getByRole('listitem').filter({ hasText: 'nightly backup' })
     const ends = await row.locator('time').first().getAttribute('datetime')

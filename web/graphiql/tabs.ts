@@ -4,7 +4,7 @@ type Tab = { query: string; variables?: string }
 export const GRAPHIQL_TABS: Tab[] = [
   {
     query: `# Who am I? This runs with your browser's cookie.
-# null means that nobody is signed in, or that the active account was signed out: go to the page at / and run it again.
+# null means that nobody is signed in, or that the active account was signed out: go to the portal and run it again.
 query WhoAmI {
   currentUser {
     did
@@ -73,6 +73,8 @@ mutation SwitchAccount($input: SwitchAccountInput!) {
   },
   {
     query: `# Start to create a developer token. Open authUrl. When you come back, exchangeToken returns the token, once.
+# A script calls this API with it, and the account's PDS under /xrpc:
+#   curl -H "Authorization: Bearer $ATGATE_TOKEN" $GATEWAY/xrpc/com.atproto.server.getSession
 mutation CreateDeveloperToken($input: StartDeveloperTokenInput!) {
   startDeveloperToken(input: $input) {
     authUrl

@@ -11,6 +11,7 @@ import {
 } from '../generated/graphql.ts'
 import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
+import { ExampleCall } from '../parts/example-call.tsx'
 import { PageHeading } from '../parts/layout.tsx'
 import { useNotify } from '../parts/notice.tsx'
 import { ScopeWords } from '../parts/scope-words.tsx'
@@ -47,6 +48,7 @@ function ShownOnce({ secret, dismiss }: { secret: string; dismiss: () => void })
           Done
         </button>
       </div>
+      <ExampleCall />
     </section>
   )
 }

@@ -1,7 +1,15 @@
 import { useState } from 'react'
 
 /** Copies a text and confirms it. If the browser refuses, it asks the user to copy the text by hand. */
-export function CopyButton({ text, label }: { text: string; label: string }) {
+export function CopyButton({
+  text,
+  label,
+  tone = 'primary',
+}: {
+  text: string
+  label: string
+  tone?: 'primary' | 'plain'
+}) {
   const [outcome, setOutcome] = useState<'copied' | 'refused' | null>(null)
   async function copy() {
     try {
@@ -13,7 +21,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
   }
   return (
     <>
-      <button type="button" className="button primary" onClick={copy}>
+      <button type="button" className={tone === 'primary' ? 'button primary' : 'button'} onClick={copy}>
         {label}
       </button>
       <span role="status" className="muted">

@@ -11,7 +11,7 @@ export type PushRefusal = { status: number; error: string; headers?: Record<stri
 
 /**
  * A PDS with an authorization server of its own and one account: for what the real one cannot be made to do. It asks
- * nobody: whoever opens its page is signed in.
+ * nobody: everybody who opens its page is signed in.
  */
 export type AuthorizationServer = {
   url: string

@@ -80,6 +80,13 @@ export function logError(logger: Logger, error: Error, requestId: string): void 
   }
 }
 
+/** What a client is told of an error that `publicError` has translated. */
+export function shownError({ message, locations, path, extensions }: GraphQLError) {
+  // These two are for the HTTP status of an answer.
+  const { http, unexpected, ...told } = extensions
+  return { message, locations, path, ...(Object.keys(told).length > 0 && { extensions: told }) }
+}
+
 /** Logs the errors of results. */
 export function errorLogPlugin(logger: Logger): Plugin<ServerContext, ServerContext> {
   return {

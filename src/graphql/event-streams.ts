@@ -2,7 +2,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql'
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { Logger } from '../platform/logger.ts'
 import { forgetRequest, type ServerContext } from './context.ts'
-import { logError, publicError } from './errors.ts'
+import { logError, publicError, shownError } from './errors.ts'
 
 /**
  * Hands the results of a subscription to the HTTP layer, which writes them. With Yoga each stream would keep the request
@@ -69,11 +69,7 @@ class StreamText {
   #shown(error: unknown) {
     const translated = publicError(error)
     logError(this.#logger, translated, this.#requestId)
-    const { message, locations, path, extensions } =
-      translated instanceof GraphQLError ? translated : new GraphQLError('')
-    // These two are for Yoga, which decides by them of the status of an answer.
-    const { http, unexpected, ...told } = extensions
-    return { message, locations, path, extensions: told }
+    return shownError(translated instanceof GraphQLError ? translated : new GraphQLError(''))
   }
 }
 

@@ -1,19 +1,34 @@
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
-import { LRUCache } from 'lru-cache'
 import type { Gateway } from '../gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
+import { createDocumentCache, NO_CACHE } from './document-cache.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
 import { eventStreamsPlugin } from './event-streams.ts'
-import { CACHED_DOCUMENTS } from './limits/numbers.ts'
 import { limitsPlugin } from './limits/plugin.ts'
 import { namedAccountPlugin } from './named-account.ts'
+import { type AnswerOperation, createOperations } from './operations.ts'
 import { schema } from './schema.ts'
 
 /** The path of the API. */
 export const GRAPHQL_PATH = '/graphql'
 
-/** The GraphQL API as a request handler. CORS, body parsing and the origin check belong to the HTTP layer. */
-export function createGraphqlServer(gateway: Gateway): YogaServerInstance<ServerContext, Context> {
+/** The GraphQL API as the HTTP layer uses it. CORS, body parsing and the origin check belong there. */
+export type GraphqlServer = {
+  /** Answers a request of any form. */
+  handleNodeRequest: YogaServerInstance<ServerContext, Context>['handleNodeRequest']
+  /** Answers what is common in a fraction of the time. */
+  answerOperation: AnswerOperation
+}
+
+export function createGraphqlServer(gateway: Gateway): GraphqlServer {
+  const yoga = createYogaServer(gateway)
+  return {
+    handleNodeRequest: yoga.handleNodeRequest.bind(yoga),
+    answerOperation: createOperations(yoga, gateway.runtime.logger),
+  }
+}
+
+function createYogaServer(gateway: Gateway): YogaServerInstance<ServerContext, Context> {
   return createYoga<ServerContext, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -25,11 +40,9 @@ export function createGraphqlServer(gateway: Gateway): YogaServerInstance<Server
       eventStreamsPlugin(gateway.runtime.logger),
       errorLogPlugin(gateway.runtime.logger),
     ],
-    // Yoga's own keeps a thousand of each, which a stranger can fill with documents as large as allowed.
-    parserAndValidationCache: {
-      documentCache: new LRUCache({ max: CACHED_DOCUMENTS }),
-      errorCache: new LRUCache({ max: CACHED_DOCUMENTS }),
-    },
+    // Yoga's own keep a thousand of each, which a stranger can fill with documents as large as allowed. A mistake is
+    // reported anew each time: what Yoga adds to it depends on the request.
+    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: NO_CACHE },
     logging: yogaLogger(gateway),
     cors: false,
     multipart: false,

@@ -8,6 +8,11 @@ import { noStore } from './no-store.ts'
 /** The GraphQL API as the HTTP layer uses it. */
 export interface GraphqlServer {
   handleNodeRequest(request: FastifyRequest, context: RequestContext): Promise<Response> | Response
+  /** Answers an operation that was sent as JSON, or gives null: then it is for `handleNodeRequest`. */
+  answerOperation(
+    request: { body: unknown; accept: string | undefined },
+    context: RequestContext,
+  ): Promise<{ status: number; headers: Record<string, string>; text: string } | null>
 }
 
 type RequestContext = {
@@ -23,12 +28,18 @@ type RequestContext = {
 export function graphqlHandler(server: GraphqlServer, cookies: Cookies, streams: EventStreams) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     let stream: (() => FastifyReply) | undefined
-    const response = await server.handleNodeRequest(request, {
+    const context: RequestContext = {
       clientRequest: clientRequest(request, cookies),
       cookies: cookies.of(reply),
       whenGone: (listener) => whenGone(reply, listener),
       sendEvents: (results, text) => (stream = () => streams.send(reply, results, text)),
-    })
+    }
+    if (request.method === 'POST') {
+      const { body, headers } = request
+      const answer = await server.answerOperation({ body, accept: headers.accept }, context)
+      if (answer !== null) return noStore(reply).code(answer.status).headers(answer.headers).send(answer.text)
+    }
+    const response = await server.handleNodeRequest(request, context)
     noStore(reply).code(response.status)
     for (const [name, value] of response.headers) reply.header(name, value)
     return stream === undefined ? reply.send(await response.text()) : stream()

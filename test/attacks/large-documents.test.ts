@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aSession } from '../support/builders.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { type GraphqlRequest, postGraphql } from '../support/post-graphql.ts'
+import { type GraphqlRequest, postGraphql, WAYS } from '../support/post-graphql.ts'
 import { describeGateway } from '../support/suite.ts'
 
 const times = (count: number, text: (index: number) => string) =>
@@ -13,7 +13,7 @@ const EXPONENTIAL = times(20, (i) => `fragment F${i} on Query { ...F${i + 1} ...
 const START = (name: string) => `${name}: startAddAccount(input: { handle: "bob.test" }) { authUrl }`
 
 // The attack: one request, from anybody, that costs the gateway seconds of time or hundreds of megabytes.
-describeGateway('a GraphQL request that is too large', () => {
+describeGateway.each(WAYS)('a GraphQL request that is too large, by %s', (_way, accept) => {
   let atgate: TestGateway
   let token: string
 
@@ -24,7 +24,7 @@ describeGateway('a GraphQL request that is too large', () => {
   afterAll(() => atgate.close())
 
   async function refusalOf(request: GraphqlRequest): Promise<string> {
-    const { status, data, errors } = await postGraphql(atgate.url, request, { token })
+    const { status, data, errors } = await postGraphql(atgate.url, request, { token, accept })
     expect(data).toBeNull()
     expect(errors).toHaveLength(1)
     expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT')
@@ -186,7 +186,7 @@ describeGateway('a GraphQL request that is too large', () => {
         fragment B on __Type { ...C ofType { ...C ofType { ...C ofType { ...C } } } }
         fragment C on __Type { ${type} fields { name description args { ${value} { ...D } } type { ...D } } inputFields { ${value} { ...D } } }
         fragment D on __Type { ${type} ofType { ${type} ofType { ${type} ofType { ${type} } } } }`
-      const { status, bytes } = await postGraphql(atgate.url, { query })
+      const { status, bytes } = await postGraphql(atgate.url, { query }, { accept })
       expect(status).toBe(200)
       expect(bytes).toBeLessThan(512 * 1024)
     })
@@ -204,7 +204,7 @@ describeGateway('a GraphQL request that is too large', () => {
       const variables = {
         input: Object.fromEntries(Array.from({ length: 14 }, (_, i) => [`${i}${long.slice(3)}`, 'a'.repeat(2000)])),
       }
-      const refused = await postGraphql(atgate.url, { query: START_WITH_INPUT, variables })
+      const refused = await postGraphql(atgate.url, { query: START_WITH_INPUT, variables }, { accept })
       expect(refused.errors.length).toBeGreaterThan(0)
       expect(refused.bytes).toBeLessThan(64 * 1024)
     })

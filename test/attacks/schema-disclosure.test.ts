@@ -2,13 +2,13 @@ import { getIntrospectionQuery } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aSession } from '../support/builders.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
-import { postGraphql } from '../support/post-graphql.ts'
+import { postGraphql, WAYS } from '../support/post-graphql.ts'
 import { describeGateway } from '../support/suite.ts'
 
 const START = 'mutation ($input: StartAddAccountInput!) { startAddAccount(input: $input) { authUrl } }'
 
 // The attack: to learn what a gateway in production can be asked, from itself.
-describeGateway('the description of the schema', () => {
+describeGateway.each(WAYS)('the description of the schema, by %s', (_way, accept) => {
   let atgate: TestGateway
   let token: string
 
@@ -18,7 +18,7 @@ describeGateway('the description of the schema', () => {
   }
 
   const messagesOf = async (query: string, variables?: unknown) => {
-    const { errors } = await postGraphql(atgate.url, { query, variables }, { token })
+    const { errors } = await postGraphql(atgate.url, { query, variables }, { token, accept })
     return errors.map(({ message }) => message).join('\n')
   }
   const getPage = () => fetch(`${atgate.url}/graphql`, { headers: { accept: 'text/html' } })
@@ -35,7 +35,7 @@ describeGateway('the description of the schema', () => {
       ['one type', '{ __type(name: "Query") { name } }'],
       ['in a fragment', '{ ...F } fragment F on Query { __schema { queryType { name } } }'],
     ])('from introspection: %s', async (_which, query) => {
-      const { status, data, errors } = await postGraphql(atgate.url, { query })
+      const { status, data, errors } = await postGraphql(atgate.url, { query }, { accept })
       expect(status).toBe(400)
       expect(data).toBeNull()
       expect(errors.map(({ extensions, message }) => [extensions.code, message])).toEqual([

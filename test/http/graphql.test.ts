@@ -2,6 +2,7 @@ import { auditServer } from 'graphql-http'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { aSession } from '../support/builders.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { WAYS } from '../support/post-graphql.ts'
 
 let atgate: TestGateway
 
@@ -36,8 +37,18 @@ it('sends an answer that nobody caches, over a connection that stays open', asyn
   expect(response.headers.get('connection')).toBe('keep-alive')
 })
 
-it('follows GraphQL over HTTP in everything that the audit of graphql-http checks', async () => {
-  const results = await auditServer({ url: `${atgate.url}/graphql` })
+it.each(WAYS)('follows GraphQL over HTTP by %s, in everything that the audit checks', async (_way, accept) => {
+  const [, parameter = ''] = accept.split(';')
+  const results = await auditServer({
+    url: `${atgate.url}/graphql`,
+    fetchFn: (url: string, init: RequestInit = {}) => {
+      const headers = new Headers(init.headers)
+      const asked = headers.get('accept')
+      if (parameter !== '' && asked !== null)
+        headers.set('accept', asked.replaceAll(/json(?=,|$)/g, `json;${parameter}`))
+      return fetch(url, { ...init, headers })
+    },
+  })
   expect(results.filter(({ status }) => status !== 'ok').map(({ name }) => name)).toEqual([])
   expect(results).toHaveLength(61)
 })

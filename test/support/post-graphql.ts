@@ -10,6 +10,15 @@ export type WireAnswer = {
   errors: { message: string; extensions: { code: string } }[]
 }
 
+/**
+ * The two ways through the gateway: that of an operation sent as JSON, and that of all other requests, which a client
+ * takes by asking for a character set. Each is as safe as the other.
+ */
+export const WAYS = [
+  ['the short way', 'application/json'],
+  ['Yoga as a whole', 'application/json;charset=utf-8'],
+] as const
+
 /** Posts a request to the API as a client without cookies, with a bearer token if it has one. */
 export async function postGraphql(
   gatewayUrl: string,

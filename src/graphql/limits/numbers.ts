@@ -56,5 +56,8 @@ export const MAX_VARIABLE_VALUES = 200
 /** Mistakes that one response reports. */
 export const MAX_ERRORS = 10
 
-/** Parsed documents that are kept for the next request with the same text. An app has a few dozen. */
-export const CACHED_DOCUMENTS = 100
+/**
+ * In bytes: the text of the documents that are kept parsed for the next request. An app has a few dozen of one KB. Parsed,
+ * they take up to two hundred times as much.
+ */
+export const MAX_CACHED_TEXT = 128 * 1024

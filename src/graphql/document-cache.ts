@@ -1,0 +1,17 @@
+import type { DocumentNode } from 'graphql'
+import { LRUCache } from 'lru-cache'
+import { MAX_CACHED_TEXT } from './limits/numbers.ts'
+
+/** What Yoga takes for a cache. */
+type Cache<T> = { get(text: string): T | undefined; set(text: string, value: T): void }
+
+/** Keeps parsed documents by their text, and forgets those that were used longest ago. */
+export function createDocumentCache(): Cache<DocumentNode> {
+  return new LRUCache<string, DocumentNode>({
+    maxSize: MAX_CACHED_TEXT,
+    sizeCalculation: (_document, text) => Math.max(text.length, 1),
+  })
+}
+
+/** Keeps nothing. */
+export const NO_CACHE: Cache<never> = { get: () => undefined, set: () => undefined }

@@ -25,7 +25,16 @@ export type Config = Readonly<{
   portalPath: string
   /** Whom identity tokens may be for. */
   tokenAudiences: readonly string[]
-  database: { kind: 'postgresql'; url: string } | { kind: 'embedded'; dataDir: string }
+  database:
+    | {
+        kind: 'postgresql'
+        url: string
+        /** For what holds a connection of its own: migrations. */
+        directUrl: string
+        /** Whether `url` leads to a pooler that gives each transaction another connection. */
+        isPooled: boolean
+      }
+    | { kind: 'embedded'; dataDir: string }
   redisUrl: string | null
   dataDir: string
   /** Null: generated at the first start, and kept in dataDir. */
@@ -121,7 +130,12 @@ function toConfig(v: Values): Config {
     database:
       v.DATABASE_URL === undefined
         ? { kind: 'embedded', dataDir: v.DATA_DIR }
-        : { kind: 'postgresql', url: v.DATABASE_URL },
+        : {
+            kind: 'postgresql',
+            url: v.DATABASE_URL,
+            directUrl: v.DIRECT_DATABASE_URL ?? v.DATABASE_URL,
+            isPooled: v.PGBOUNCER,
+          },
     redisUrl: v.REDIS_URL ?? null,
     dataDir: v.DATA_DIR,
     encryptionKeys: v.ENCRYPTION_KEYS ?? null,

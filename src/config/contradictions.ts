@@ -7,7 +7,12 @@ import { DEFAULT_PORT, type Values } from './settings.ts'
 /** Checks settings against each other. A setting that did not parse is absent here, and is not checked again. */
 export function contradictions(v: Partial<Values>): string[] {
   const publicUrl = new URL(v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT ?? DEFAULT_PORT}`)
-  const problems = [...urlContradictions(v, publicUrl), ...foreignServices(v, publicUrl), ...scopeMistakes(v)]
+  const problems = [
+    ...urlContradictions(v, publicUrl),
+    ...foreignServices(v, publicUrl),
+    ...scopeMistakes(v),
+    ...poolerMistakes(v),
+  ]
   if (v.DATABASE_URL !== undefined && v.ENCRYPTION_KEYS === undefined) {
     problems.push('ENCRYPTION_KEYS: required when DATABASE_URL is set; docs/configuration.md shows how to generate one')
   }
@@ -16,6 +21,17 @@ export function contradictions(v: Partial<Values>): string[] {
   }
   if (publicUrl.protocol === 'http:' && (v.OAUTH_PRIVATE_KEYS?.length ?? 0) > 0) {
     problems.push('OAUTH_PRIVATE_KEYS: a loopback client is always public; set an https PUBLIC_URL or remove the keys')
+  }
+  return problems
+}
+
+function poolerMistakes(v: Partial<Values>): string[] {
+  const problems: string[] = []
+  if (v.DATABASE_URL === undefined) {
+    if (v.DIRECT_DATABASE_URL !== undefined) problems.push('DIRECT_DATABASE_URL: says nothing without DATABASE_URL')
+    if (v.PGBOUNCER === true) problems.push('PGBOUNCER: says nothing without DATABASE_URL')
+  } else if (v.PGBOUNCER === true && v.DIRECT_DATABASE_URL === undefined) {
+    problems.push('DIRECT_DATABASE_URL: required with PGBOUNCER: migrations take a lock that a pooler cannot hold')
   }
   return problems
 }

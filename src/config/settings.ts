@@ -18,6 +18,8 @@ export const fields = {
   PORTAL_PATH: field.portalPath.default('/'),
   TOKEN_AUDIENCES: field.listOf(field.audience).default([]),
   DATABASE_URL: field.urlWithScheme('postgres:', 'postgresql:').optional(),
+  DIRECT_DATABASE_URL: field.urlWithScheme('postgres:', 'postgresql:').optional(),
+  PGBOUNCER: field.flag.default(false),
   REDIS_URL: field.urlWithScheme('redis:', 'rediss:').optional(),
   DATA_DIR: z.string().default('.data'),
   ENCRYPTION_KEYS: field.encryptionKeys.optional(),

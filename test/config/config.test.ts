@@ -88,6 +88,15 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('reaches the database by a pooler, and directly for migrations', () => {
+    const url = 'postgresql://u:p@db/atgate'
+    const common = { DATABASE_URL: url, ENCRYPTION_KEYS: key }
+    expect(loadConfig(common).database).toEqual({ kind: 'postgresql', url, directUrl: url, isPooled: false })
+    const directUrl = 'postgresql://u:p@primary/atgate'
+    const pooled = loadConfig({ ...common, DIRECT_DATABASE_URL: directUrl, PGBOUNCER: 'on' })
+    expect(pooled.database).toEqual({ kind: 'postgresql', url, directUrl, isPooled: true })
+  })
+
   it('refuses an https PUBLIC_URL with a port, which no authorization server takes as a client id', () => {
     expect(problemsOf({ PUBLIC_URL: 'https://auth.example.com:8443' })).toEqual([
       expect.stringMatching(/^PUBLIC_URL: must have no port/),
@@ -143,6 +152,13 @@ describe('loadConfig', () => {
       'FRONTEND_URL',
     ],
     ['a database without encryption keys', { DATABASE_URL: 'postgres://db/x' }, 'ENCRYPTION_KEYS'],
+    ['a direct way to no database', { DIRECT_DATABASE_URL: 'postgres://db/x' }, 'DIRECT_DATABASE_URL'],
+    ['a pooler before no database', { PGBOUNCER: 'on' }, 'PGBOUNCER'],
+    [
+      'a pooler that migrations cannot pass',
+      { DATABASE_URL: 'postgres://db/x', ENCRYPTION_KEYS: key, PGBOUNCER: 'on' },
+      'DIRECT_DATABASE_URL',
+    ],
     ['two encryption keys of one id', { ENCRYPTION_KEYS: `${key},${key}` }, 'ENCRYPTION_KEYS'],
     ['client keys on a loopback client', { OAUTH_PRIVATE_KEYS: privateKeySet('a') }, 'OAUTH_PRIVATE_KEYS'],
     [

@@ -6,6 +6,7 @@ import { createInProcessStore } from '../../src/store/ephemeral/in-process-store
 import { PrismaClient } from '../../src/store/sql/generated/client.ts'
 import { translateOutages, watchAdapter } from '../../src/store/sql/outage.ts'
 import { createPGliteAdapter } from '../../src/store/sql/pglite-adapter.ts'
+import { createPrismaRead } from '../../src/store/sql/prepared-read.ts'
 import { pgliteImage } from './fixtures.ts'
 import { createMovableClock } from './movable-clock.ts'
 import type { Stores } from './stores.ts'
@@ -71,9 +72,11 @@ export async function openFaultyStores(faults: StepFaults): Promise<Stores> {
     transactionOptions: { maxWait: 5000, timeout: 15_000 },
   })
   const store = createInProcessStore({ clock })
+  const translated = translateOutages(prisma)
   return {
     database: {
-      prisma: translateOutages(prisma),
+      prisma: translated,
+      readText: createPrismaRead(translated),
       async ping() {
         await prisma.$queryRaw`SELECT 1`
       },

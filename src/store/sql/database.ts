@@ -5,17 +5,20 @@ import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapt
 import pg from 'pg'
 import { SECOND } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { logAvailability } from '../availability.ts'
+import { type Availability, logAvailability, UNWATCHED } from '../availability.ts'
 import { lockDataDir } from './data-dir-lock.ts'
 import { PrismaClient } from './generated/client.ts'
 import { applyMigrations } from './migrate.ts'
-import { type QueryListener, translateOutages, watchAdapter } from './outage.ts'
+import { type QueryListener, translateDriverOutages, translateOutages, watchAdapter } from './outage.ts'
 import { createPGliteAdapter } from './pglite-adapter.ts'
-import { createPostgresAdapter } from './postgres-adapter.ts'
+import { createPostgresAdapter, createPostgresPool } from './postgres-adapter.ts'
+import { createPostgresRead, createPrismaRead, type ReadText } from './prepared-read.ts'
 
 /** The durable store, migrated and ready. Its queries reject with SERVICE_UNAVAILABLE while it cannot be reached. */
 export type Database = {
   prisma: PrismaClient
+  /** Finds what most requests ask for, with less work than Prisma. */
+  readText: ReadText
   /** Rejects with SERVICE_UNAVAILABLE when it cannot be reached. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -24,7 +27,7 @@ export type Database = {
 export type DatabaseOptions =
   /** `poolSize`: how many connections this process opens at most. */
   (
-    | { kind: 'postgresql'; url: string; poolSize?: number }
+    | ({ kind: 'postgresql' } & PostgresOptions)
     | { kind: 'embedded'; dataDir: string }
     /** `image`: a dumped PGlite to start from. */
     | { kind: 'memory'; image?: Blob }
@@ -46,16 +49,30 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 }
 
+type PostgresOptions = {
+  url: string
+  /** For migrations, where `url` leads to a pooler. */
+  directUrl?: string
+  /** Whether `url` leads to a pooler that gives each transaction another connection, as PgBouncer can. */
+  isPooled?: boolean
+  poolSize?: number
+}
+
 /**
  * The longest that a request waits for a connection or a response, so that an outage is reported soon and nothing
  * hangs.
  */
 const TIMEOUTS = {
   connectionTimeoutMillis: 3 * SECOND,
-  // The server cancels a slow statement first, which keeps the connection usable. query_timeout is for an unreachable
-  // server.
-  statement_timeout: 5 * SECOND,
   query_timeout: 6 * SECOND,
+}
+
+/**
+ * What the server is asked for as a connection starts. It cancels a slow statement before the driver gives it up, which
+ * keeps the connection usable. PgBouncer refuses connections that ask for this.
+ */
+const SERVER_TIMEOUTS = {
+  statement_timeout: 5 * SECOND,
   idle_in_transaction_session_timeout: 30 * SECOND,
 }
 const POOL_SIZE = 10
@@ -63,12 +80,23 @@ const POOL_SIZE = 10
 /** The advisory lock that lets one of several starting replicas migrate while the others wait. */
 export const MIGRATION_LOCK = 0x61746761
 
-type PostgresOptions = { url: string; poolSize?: number } & DatabaseListeners
-
-async function openPostgres({ url, poolSize = POOL_SIZE, ...listeners }: PostgresOptions): Promise<Database> {
-  await migrateUnderLock(url)
-  const adapter = createPostgresAdapter({ connectionString: url, max: poolSize, ...TIMEOUTS })
-  return connect(adapter, listeners, async () => undefined)
+async function openPostgres(options: PostgresOptions & DatabaseListeners): Promise<Database> {
+  const { url, directUrl = url, isPooled = false, poolSize = POOL_SIZE, ...listeners } = options
+  await migrateUnderLock(directUrl)
+  const timeouts = isPooled ? TIMEOUTS : { ...TIMEOUTS, ...SERVER_TIMEOUTS }
+  const pool = createPostgresPool({ connectionString: url, max: poolSize, ...timeouts })
+  // The connection behind a pooler that prepares a statement is not the one that runs it later.
+  const hasNames = !isPooled
+  const { onQuery } = listeners
+  const availability = availabilityFor(listeners)
+  const prisma = openPrisma(createPostgresAdapter(pool, { hasNames }), { onQuery, availability })
+  const readText = createPostgresRead({
+    pool,
+    translate: translateDriverOutages(availability),
+    onQuery,
+    hasNames,
+  })
+  return databaseOf({ prisma, readText, afterClose: () => pool.end() })
 }
 
 async function migrateUnderLock(url: string): Promise<void> {
@@ -100,27 +128,45 @@ async function openEmbedded(dataDir: string, listeners: DatabaseListeners): Prom
 async function openPGlite(pglite: PGlite, listeners: DatabaseListeners, release = async () => {}): Promise<Database> {
   const adapter = createPGliteAdapter(pglite)
   await applyMigrations(adapter)
-  return connect(adapter, listeners, async () => {
-    await pglite.close()
-    await release()
+  const prisma = openPrisma(adapter, { onQuery: listeners.onQuery, availability: availabilityFor(listeners) })
+  return databaseOf({
+    prisma,
+    readText: createPrismaRead(prisma),
+    async afterClose() {
+      await pglite.close()
+      await release()
+    },
   })
 }
 
-function connect(
+function availabilityFor({ logger }: DatabaseListeners): Availability {
+  return logger === undefined ? UNWATCHED : logAvailability('database', logger)
+}
+
+type Listening = { onQuery: QueryListener | undefined; availability: Availability }
+
+function openPrisma(
   adapter: SqlMigrationAwareDriverAdapterFactory,
-  { onQuery, logger }: DatabaseListeners,
-  afterClose: () => Promise<void>,
-): Database {
+  { onQuery, availability }: Listening,
+): PrismaClient {
   const prisma = new PrismaClient({
     adapter: watchAdapter(adapter, onQuery),
     // Longer than the pool waits for a connection, so that the error comes from the pool.
     transactionOptions: { maxWait: 5 * SECOND, timeout: 15 * SECOND },
   })
-  const translated = translateOutages(prisma, logger && logAvailability('database', logger))
+  return translateOutages(prisma, availability)
+}
+
+function databaseOf({
+  prisma,
+  readText,
+  afterClose,
+}: Pick<Database, 'prisma' | 'readText'> & { afterClose: () => Promise<void> }): Database {
   return {
-    prisma: translated,
+    prisma,
+    readText,
     async ping() {
-      await translated.$queryRaw`SELECT 1`
+      await prisma.$queryRaw`SELECT 1`
     },
     async close() {
       await prisma.$disconnect()

@@ -3,6 +3,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
   type SqlQuery,
 } from '@prisma/driver-adapter-utils'
+import pg from 'pg'
 import { hasErrorCode, StoreUnavailable } from '../../platform/errors.ts'
 import { type Availability, UNWATCHED } from '../availability.ts'
 import type { PrismaClient } from './generated/client.ts'
@@ -89,6 +90,11 @@ function isOutage(error: unknown): boolean {
   return OUTAGE_KINDS.has(cause.kind) || OUTAGE_STATES.test(cause.originalCode ?? '')
 }
 
+/** The same of what the driver of PostgreSQL throws, without Prisma. */
+function isDriverOutage(error: unknown): boolean {
+  return error instanceof pg.DatabaseError ? OUTAGE_STATES.test(error.code ?? '') : isOutage(error)
+}
+
 /**
  * Makes a client over a watched adapter reject with SERVICE_UNAVAILABLE during an outage, so that callers cannot
  * mistake it.
@@ -113,10 +119,7 @@ export function translateOutages(prisma: PrismaClient, availability: Availabilit
  */
 const TRANSACTION_ERROR = 'P2028'
 
-function translateTransaction(
-  transaction: (...args: unknown[]) => Promise<unknown>,
-  translate: ReturnType<typeof withTranslation>,
-) {
+function translateTransaction(transaction: (...args: unknown[]) => Promise<unknown>, translate: Translation) {
   return (work: unknown, ...options: unknown[]) => {
     let hasBegun = false
     const noteBegin = (run: CallableFunction) => (client: unknown) => {
@@ -130,8 +133,17 @@ function translateTransaction(
   }
 }
 
-function withTranslation(availability: Availability) {
-  return async <T>(work: () => Promise<T>, isOutageToo = (_error: unknown) => false): Promise<T> => {
+/** Runs work, which rejects with SERVICE_UNAVAILABLE during an outage. */
+export type Translation = <T>(work: () => Promise<T>, isOutageToo?: (error: unknown) => boolean) => Promise<T>
+
+/** For queries that go to the driver of PostgreSQL, without Prisma. */
+export function translateDriverOutages(availability: Availability = UNWATCHED): Translation {
+  const translate = withTranslation(availability)
+  return (work) => translate(work, isDriverOutage)
+}
+
+function withTranslation(availability: Availability): Translation {
+  return async (work, isOutageToo = () => false) => {
     try {
       const result = await work()
       availability.there()

@@ -11,8 +11,9 @@ const unavailable = { code: 'SERVICE_UNAVAILABLE', retryAfter: 2 }
 const GROUP = { activeDid: 'did:web:alice.test', id: 'group', createdAt: new Date() }
 
 /** Every way in which the gateway asks its database. */
-const operations = ({ prisma, ping }: Database) => [
+const operations = ({ prisma, readText, ping }: Database) => [
   () => ping(),
+  () => readText({ name: 'a_text', sql: 'SELECT $1 AS "text"' }, 'x'),
   () => prisma.sessionGroup.findMany(),
   () => prisma.sessionGroup.updateMany({ where: { id: 'x' }, data: { createdAt: new Date() } }),
   () => prisma.$executeRaw`SELECT 1`,

@@ -31,10 +31,12 @@ import { type Clock, systemClock } from './platform/clock.ts'
 import { createLimits } from './platform/limits.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { createProvenTokens } from './platform/proven-tokens.ts'
+import { createReadCache, type MonotonicClock } from './platform/read-cache.ts'
 import { createSharedSources } from './platform/shared-sources.ts'
 import { shutdownTimes } from './platform/shutdown.ts'
 import { createStreamSlots } from './platform/stream-slots.ts'
 import { createServices } from './services/services.ts'
+import { followInvalidations, invalidate } from './sessions/invalidate.ts'
 import { tellOfGrant } from './sessions/tell-of-grant.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import { createInProcessStore } from './store/ephemeral/in-process-store.ts'
@@ -59,6 +61,7 @@ export type App = {
 /** Parts that tests and the sandbox hand in. What is handed in is not closed here. */
 export type AppOptions = {
   clock?: Clock
+  monotonicClock?: MonotonicClock
   logger?: Logger
   database?: Database
   ephemeral?: EphemeralStore
@@ -71,7 +74,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const keys = config.encryptionKeys ?? (await loadEncryptionKeys(config.dataDir))
   const database = options.database ?? (await openDatabase({ ...config.database, logger }))
   const ephemeral = options.ephemeral ?? (await openEphemeralStore(config, clock, logger))
-  const stores = { db: database.prisma, ephemeral, sealer: createSealer(keys) }
+  const { prisma: db, readText } = database
+  const stores = { db, readText, ephemeral, sealer: createSealer(keys) }
   await requireReadableGrants(stores, logger)
   const [leaving, closing] = [new AbortController(), new AbortController()]
   // Each client that is told of changes adds a listener.
@@ -81,6 +85,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     logger,
     leaving: leaving.signal,
     closing: closing.signal,
+    sessionCache: createReadCache({ now: options.monotonicClock }),
   })
   // Copies of refreshed grants fill space for a day. Without Redis it is not the space that sign-ins need.
   const isShared = options.ephemeral !== undefined || config.redisUrl !== null
@@ -95,6 +100,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const connections = drainConnections(server.server, runtime)
   // What an earlier process has left. Not waited for: servers take their time.
   void atproto.revocations.resume()
+  void followInvalidations(gateway)
   const stopHousekeeping = startHousekeeping(gateway)
   const stopKeyRotation = startKeyRotation(services.identityKeys, logger)
 
@@ -126,7 +132,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 function createRuntime(
   { rateLimits }: Config,
   { ephemeral }: Stores,
-  process: Pick<Runtime, 'clock' | 'logger' | 'leaving' | 'closing'>,
+  process: Pick<Runtime, 'clock' | 'logger' | 'leaving' | 'closing' | 'sessionCache'>,
 ): Runtime {
   return {
     ...process,
@@ -145,7 +151,11 @@ async function createAtproto(
   const { clock, logger } = runtime
   const identities = createIdentities(config)
   const clients = await createOAuthClients(config, identities.resolver)
-  const onChange = (change: GrantChange) => tellOfGrant({ stores, runtime }, change)
+  const onChange = (change: GrantChange) => {
+    if (change.state === 'lost') invalidate({ stores, runtime }, [change.id])
+    else runtime.sessionCache.invalidate([change.id])
+    tellOfGrant({ stores, runtime }, change)
+  }
   const pds = createPdsCalls({ upstreams })
   const grants = createGrants({ ...stores, ephemeral: copies, clients, pds, clock, logger, onChange })
   const revocations = createRevocationQueue({ grants, logger })

@@ -11,15 +11,19 @@ import type { Clock } from './platform/clock.ts'
 import type { Limits } from './platform/limits.ts'
 import type { Logger } from './platform/logger.ts'
 import type { ProvenTokens } from './platform/proven-tokens.ts'
+import type { ReadCache } from './platform/read-cache.ts'
 import type { SharedSources } from './platform/shared-sources.ts'
 import type { StreamSlots } from './platform/stream-slots.ts'
 import type { EphemeralStore } from './store/ephemeral/ephemeral-store.ts'
 import type { Sealer } from './store/sealing/sealer.ts'
 import type { PrismaClient } from './store/sql/generated/client.ts'
+import type { ReadText } from './store/sql/prepared-read.ts'
 
 /** Where the gateway keeps things. */
 export type Stores = {
   readonly db: PrismaClient
+  /** Finds what most requests ask for, with less work than `db`. */
+  readonly readText: ReadText
   readonly ephemeral: EphemeralStore
   readonly sealer: Sealer
 }
@@ -52,6 +56,8 @@ export type Runtime = {
   readonly sources: SharedSources
   readonly limits: Limits
   readonly provenTokens: ProvenTokens
+  /** What tokens stand for, as it was read a moment ago. Whoever changes it invalidates it. */
+  readonly sessionCache: ReadCache
 }
 
 /** The parts of a running gateway, built once in app.ts. Each function names the parts that it uses. */

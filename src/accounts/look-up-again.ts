@@ -14,6 +14,8 @@ type Parts = {
   identities: Pick<Identities, 'lookUp'>
   profiles: Profiles
   logger: Pick<Logger, 'info'>
+  /** Is told once what is stored of the account may have changed, by whichever process. Never throws. */
+  onChange(): void
 }
 
 /** Whether an account is to be looked up again. */
@@ -26,15 +28,26 @@ export function isDue({ lookUpAfter }: Pick<Account, 'lookUpAfter'>, now: number
  * it. Whether a server is still the authority over the account is another question, which each refresh of its grants
  * asks.
  */
-export async function lookUpAgain(
-  { db, identities, profiles, logger }: Parts,
-  { did, now }: { did: string; now: number },
-): Promise<void> {
-  const claimed = await db.account.updateMany({
+export async function lookUpAgain(parts: Parts, account: { did: string; now: number }): Promise<void> {
+  try {
+    if (await claim(parts, account)) await lookUp(parts, account)
+  } finally {
+    parts.onChange()
+  }
+}
+
+async function claim({ db }: Parts, { did, now }: { did: string; now: number }): Promise<boolean> {
+  const { count } = await db.account.updateMany({
     where: { did, lookUpAfter: { lte: new Date(now) } },
     data: { lookUpAfter: new Date(now + BETWEEN_ATTEMPTS) },
   })
-  if (claimed.count === 0) return
+  return count > 0
+}
+
+async function lookUp(
+  { db, identities, profiles, logger }: Parts,
+  { did, now }: { did: string; now: number },
+): Promise<void> {
   try {
     const identity = await identities.lookUp(did)
     const profile = await profiles.read(identity)

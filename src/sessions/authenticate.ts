@@ -1,9 +1,9 @@
 import type { ClientInfo } from '../audit/audit.ts'
-import type { Gateway } from '../gateway.ts'
 import { addressKey } from '../platform/address.ts'
 import type { SessionKind } from '../store/sql/generated/client.ts'
-import { accountIncludes, type Client, findClient } from './client.ts'
+import type { Client } from './client.ts'
 import { confirmFirstUse } from './first-use.ts'
+import { type ReadParts, readClient, readDeveloperToken } from './read-token.ts'
 import { type ParsedToken, parseToken, secretMatches } from './token.ts'
 import type { Caller } from './viewer.ts'
 import type { ChangeParts } from './with-session-changes.ts'
@@ -14,13 +14,8 @@ export type PresentedTokens = { sessionCookie: string | null; authorization: str
 /** A token's text, and what it came as. */
 type Presented = { text: string; as: 'cookie' | 'bearer' }
 
-type ReadParts = {
-  stores: Pick<Gateway['stores'], 'db'>
-  runtime: Pick<Gateway['runtime'], 'clock'>
-}
-
 /**
- * Finds out what a request's token proves, in one database query. A bearer token (RFC 6750 §2.1) counts before a
+ * Finds out what a request's token proves, in one database query or none. A bearer token (RFC 6750 §2.1) counts before a
  * cookie; other schemes of authorization are none of the gateway's business. Nothing is written but the first use of a
  * token.
  * @throws GatewayError RATE_LIMITED when the address has sent too many tokens that are not valid
@@ -88,11 +83,11 @@ export async function callerOf(parts: ReadParts, { text, as }: Presented): Promi
 }
 
 async function clientCaller(
-  { stores, runtime }: ReadParts,
+  parts: ReadParts,
   { id, secret }: ParsedToken,
   as: Presented['as'],
 ): Promise<Caller | null> {
-  const client = await findClient(stores.db, id, new Date(runtime.clock()))
+  const client = await readClient(parts, id)
   if (client === null || !secretMatches(secret, client.token.secretHash)) return null
   // Whose last session has expired is nobody, whether or not housekeeping has ended the group.
   if (client.accounts.length === 0) return null
@@ -104,13 +99,9 @@ async function clientCaller(
  */
 const KIND_OF_TRANSPORT: Record<Presented['as'], SessionKind> = { cookie: 'BROWSER', bearer: 'SDK' }
 
-async function developerCaller({ stores, runtime }: ReadParts, { id, secret }: ParsedToken): Promise<Caller | null> {
-  const session = await stores.db.session.findUnique({
-    where: { id },
-    include: accountIncludes,
-    relationLoadStrategy: 'join',
-  })
-  if (session === null || session.expiresAt.getTime() <= runtime.clock()) return null
+async function developerCaller(parts: ReadParts, { id, secret }: ParsedToken): Promise<Caller | null> {
+  const session = await readDeveloperToken(parts, id)
+  if (session === null || session.expiresAt.getTime() <= parts.runtime.clock()) return null
   if (session.secretHash === null || !secretMatches(secret, session.secretHash)) return null
   return { client: null, session }
 }

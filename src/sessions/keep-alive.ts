@@ -25,16 +25,20 @@ export function keepAlive(gateway: Gateway, session: AccountSession): void {
 }
 
 function lookUp({ stores, atproto, runtime }: Gateway, did: string, now: number): void {
-  const parts = { db: stores.db, ...atproto, logger: runtime.logger }
+  const onChange = () => runtime.sessionCache.invalidate([did])
+  const parts = { db: stores.db, ...atproto, logger: runtime.logger, onChange }
   lookUpAgain(parts, { did, now }).catch((error: unknown) =>
     runtime.logger.warn({ err: error, did }, 'account not looked up'),
   )
 }
 
 /** Sessions slide each by itself. A developer token has a fixed end. */
-async function touch({ config, stores, runtime }: Gateway, { id, kind }: AccountSession, now: number): Promise<void> {
+async function touch({ config, stores, runtime }: Gateway, session: AccountSession, now: number): Promise<void> {
+  const { id, kind, groupId } = session
   const until = kind === 'DEVELOPER_TOKEN' ? null : new Date(now + config.sessionDays * DAY)
   const unusedSince = new Date(now - TOUCH_INTERVAL)
   const isTouched = await touchSession(stores.db, id, { until, unusedSince, now: new Date(now) })
+  // Also when another replica has touched it: whoever reads it again leaves it alone.
+  runtime.sessionCache.invalidate([groupId ?? id])
   if (isTouched) runtime.logger.debug({ sessionId: id }, 'session touched')
 }

@@ -43,6 +43,8 @@ export class SessionRows {
   /** Who is active in each locked group. */
   readonly #lockedGroups = new Map<string, string>()
   readonly #changedGroups = new Set<string>()
+  /** The accounts that are written with the sessions of this transaction. */
+  readonly #accounts = new Set<string>()
 
   constructor(tx: Prisma.TransactionClient) {
     this.tx = tx
@@ -62,6 +64,11 @@ export class SessionRows {
     return this.#lockedGroups.has(id)
   }
 
+  /** The ids of all that this transaction may have changed: its groups, its sessions, and their accounts. */
+  concernedIds(): string[] {
+    return [...this.#lockedGroups.keys(), ...this.changedIds, ...this.#accounts]
+  }
+
   /** Raises the version of every group that this transaction has changed. Called once, before the commit. */
   async raiseVersions(): Promise<void> {
     const where = { id: { in: [...this.#changedGroups] } }
@@ -77,13 +84,14 @@ export class SessionRows {
     return rows.length === 0 ? null : this.tx.session.findUniqueOrThrow({ where: { id } })
   }
 
-  /** Writes a session that awaits its exchange. */
+  /** Writes a session that awaits its exchange. Its account is written in the same transaction. */
   async insertAwaiting(session: AwaitingSession): Promise<Session> {
     const { createdAt } = session
     const row = await this.tx.session.create({
       data: { id: newId(), linkedAt: createdAt, authenticatedAt: createdAt, ...session },
     })
     this.changedIds.add(row.id)
+    this.#accounts.add(row.did)
     return row
   }
 

@@ -1,6 +1,7 @@
 import type { Gateway } from '../gateway.ts'
 import { withOneRetry } from '../store/sql/retry.ts'
 import { announce, type SessionChange } from './changes.ts'
+import { invalidate } from './invalidate.ts'
 import { type EndedSession, SessionRows } from './rows.ts'
 
 export type ChangeParts = Pick<Gateway, 'stores' | 'atproto' | 'runtime'>
@@ -18,29 +19,42 @@ type Options = {
  * @returns what the work returned
  */
 export async function withSessionChanges<T>(
-  { stores, atproto, runtime }: ChangeParts,
+  parts: ChangeParts,
   { groups = [], revokesLater = false }: Options,
   work: (rows: SessionRows) => Promise<T>,
 ): Promise<T> {
-  const { rows, result } = await withOneRetry(() =>
-    stores.db.$transaction(async (tx) => {
-      const writer = new SessionRows(tx)
-      await writer.lockGroups(groups)
-      const returned = await work(writer)
-      await writer.raiseVersions()
-      // With the sessions, so that no crash leaves a grant behind which nobody revokes.
-      await atproto.grants.due.markEnded(
-        tx,
-        writer.ended.map(({ grantId }) => grantId),
-      )
-      return { rows: writer, result: returned }
-    }),
-  )
+  const { stores, atproto, runtime } = parts
+  const { rows, result } = await withOneRetry(() => transact(parts, groups, work))
   if (rows.changedIds.size > 0) runtime.logger.debug({ sessionIds: [...rows.changedIds] }, 'sessions changed')
   if (!revokesLater) for (const { grantId } of rows.ended) atproto.revocations.revokeSoon(grantId)
   const changes = rows.announcements.length > 0 ? rows.announcements : changesOf(rows.ended)
   for (const change of changes) announce({ stores, runtime }, change)
   return result
+}
+
+async function transact<T>(
+  { stores, atproto, runtime }: ChangeParts,
+  groups: readonly string[],
+  work: (rows: SessionRows) => Promise<T>,
+): Promise<{ rows: SessionRows; result: T }> {
+  let rows: SessionRows | undefined
+  try {
+    return await stores.db.$transaction(async (tx) => {
+      rows = new SessionRows(tx)
+      await rows.lockGroups(groups)
+      const result = await work(rows)
+      await rows.raiseVersions()
+      // With the sessions, so that no crash leaves a grant behind which nobody revokes.
+      await atproto.grants.due.markEnded(
+        tx,
+        rows.ended.map(({ grantId }) => grantId),
+      )
+      return { rows, result }
+    })
+  } finally {
+    // Also when it failed: it may be the answer to the commit that was lost.
+    invalidate({ stores, runtime }, rows?.concernedIds() ?? [])
+  }
 }
 
 /** What the clients of each group are told of the sessions that ended. */

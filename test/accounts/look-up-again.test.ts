@@ -13,6 +13,8 @@ describe('an account that is due to be looked up', () => {
   let lookUps: string[]
   let profile: Profile | null
   let lookUp: () => Promise<void>
+  /** What was stored each time that something was told to have changed. */
+  let told: Promise<{ handle: string }>[]
 
   beforeAll(async () => {
     gateway = await openUnitGateway()
@@ -27,6 +29,7 @@ describe('an account that is due to be looked up', () => {
     lookUps = []
     profile = { displayName: 'New', avatarUrl: null }
     lookUp = async () => undefined
+    told = []
   })
 
   const again = (at = now) =>
@@ -42,6 +45,7 @@ describe('an account that is due to be looked up', () => {
         },
         profiles: { read: async () => profile },
         logger: gateway.runtime.logger,
+        onChange: () => void told.push(account()),
       },
       { did, now: at },
     )
@@ -52,6 +56,7 @@ describe('an account that is due to be looked up', () => {
     expect(lookUps).toEqual([did])
     const found = await account()
     expect(found).toMatchObject({ handle: 'new.test', pdsUrl: 'https://new.test', displayName: 'New' })
+    expect((await Promise.all(told)).at(-1)).toEqual(found)
     expect(found.refreshedAt).toEqual(new Date(now))
     expect(isDue(found, now + LOOKED_UP_FOR - 1)).toBe(false)
     expect(isDue(found, now + LOOKED_UP_FOR)).toBe(true)

@@ -7,6 +7,7 @@ import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback, obtainExchangeToken, signIn } from '../support/sign-in.ts'
 import { signedInBrowser } from '../support/signed-in-browser.ts'
 import { describeGateway } from '../support/suite.ts'
+import { eventually } from '../support/tables.ts'
 
 // Over the embedded stores the replicas share what a process would have had to itself, which no deployment can; the
 // suite still shows that a gateway keeps nothing outside its stores.
@@ -57,7 +58,7 @@ describeGateway('replicas', () => {
     const ask = async () => (await there.graphql(CurrentUserDocument, undefined, cookie)).data?.currentUser
     expect((await ask())?.handle).toBe('alice.test')
     await browser.graphql(LogoutDocument)
-    expect(await ask()).toBeNull()
+    await eventually(async () => (await ask()) === null, 'the other replica refuses the session', 1000)
     await replica.close()
   })
 
@@ -100,7 +101,9 @@ describeGateway('replicas', () => {
       [there, accounts[1]],
     ] as const) {
       dataOf(await switchTo(who, did ?? ''))
-      expect([await currentUserOf(browser), await currentUserOf(there)]).toMatchObject([{ did }, { did }])
+      expect(await currentUserOf(who)).toMatchObject({ did })
+      const sees = async (other: HttpBrowser) => (await currentUserOf(other))?.did === did
+      await eventually(async () => (await sees(browser)) && (await sees(there)), 'both have switched', 1000)
     }
     expect(await browser.sessionCookie()).toBe(cookie)
     await replica.close()

@@ -145,6 +145,8 @@ class Run {
 
   /** What each browser would see, and what the model expects. Looking at it here is no use of the token. */
   async expectAgreement(): Promise<void> {
+    // What one replica has changed, the others know a second later.
+    this.#clock.advance(SECOND)
     for (const client of [0, 1]) {
       const expected = this.model.seenBy(client, this.#clock())
       for (const replica of this.#replicas) {

@@ -98,7 +98,10 @@ export async function aToken(
   return { row, text }
 }
 
-type Stores = { stores: Pick<Gateway['stores'], 'db'>; runtime: Pick<Gateway['runtime'], 'clock'> }
+type Stores = {
+  stores: Pick<Gateway['stores'], 'db' | 'readText'>
+  runtime: Pick<Gateway['runtime'], 'clock' | 'sessionCache'>
+}
 
 /** A session of a client, as the gateway sees both. */
 export type BuiltViewer = BuiltSession & { viewer: Viewer; client: Client }

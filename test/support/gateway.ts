@@ -31,6 +31,25 @@ export type TestGateway = {
 
 const ENCRYPTION_KEYS = `${ENCRYPTION_KEY.id}:${Buffer.from(ENCRYPTION_KEY.secret).toString('base64url')}`
 
+/**
+ * The stores as a test uses them. What it writes into the database behind the gateway's back is read at once, as it is
+ * by a process that was told, or a second later.
+ */
+function withForgetting(stores: Stores, forget: () => void): Stores {
+  const prisma = stores.database.prisma.$extends({
+    query: {
+      async $allOperations({ operation, args, query }) {
+        try {
+          return await query(args)
+        } finally {
+          if (!/^(find|count|aggregate|groupBy|\$queryRaw)/.test(operation)) forget()
+        }
+      },
+    },
+  }) as unknown as Stores['database']['prisma']
+  return { ...stores, database: { ...stores.database, prisma } }
+}
+
 export async function startGateway(
   env: Environment = {},
   givenStores?: Stores,
@@ -45,6 +64,10 @@ export async function startGateway(
   }
   const port = Number(environment.PORT)
   const app = await startApp({ environment, port, stores, logLines, connectionLimits })
+  const caches = [app.gateway.runtime.sessionCache]
+  const seen = withForgetting(stores, () => {
+    for (const cache of caches) cache.clear()
+  })
   let stopped = false
 
   async function stop() {
@@ -53,12 +76,13 @@ export async function startGateway(
   }
   return {
     url: `http://127.0.0.1:${port}`,
-    gateway: app.gateway,
-    stores,
+    gateway: { ...app.gateway, stores: { ...app.gateway.stores, db: seen.database.prisma } },
+    stores: seen,
     logLines,
     connections: () => promisify(app.server.server.getConnections.bind(app.server.server))(),
     async startReplica() {
       const replica = await startApp({ environment, port: 0, stores, logLines })
+      caches.push(replica.gateway.runtime.sessionCache)
       const { port: replicaPort } = replica.server.server.address() as AddressInfo
       return { url: `http://127.0.0.1:${replicaPort}`, close: () => replica.close() }
     },
@@ -99,7 +123,14 @@ async function startApp({ environment, port, stores, logLines, connectionLimits 
   const logger = createLogger({ level: config.logLevel, destination: { write: (line) => void logLines.push(line) } })
   const { clock, database, ephemeral } = stores
   const limits = connectionLimits && { connectionLimits }
-  const app = await createApp(config, { clock, logger, database, ephemeral, ...limits })
+  const app = await createApp(config, {
+    clock,
+    monotonicClock: clock.monotonic,
+    logger,
+    database,
+    ephemeral,
+    ...limits,
+  })
   await app.server.listen({ host: '127.0.0.1', port })
   return app
 }

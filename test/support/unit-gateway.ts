@@ -13,6 +13,7 @@ import type { Gateway } from '../../src/gateway.ts'
 import { createLimits } from '../../src/platform/limits.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { createProvenTokens } from '../../src/platform/proven-tokens.ts'
+import { createReadCache, type MonotonicClock } from '../../src/platform/read-cache.ts'
 import { createSharedSources } from '../../src/platform/shared-sources.ts'
 import { createStreamSlots } from '../../src/platform/stream-slots.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
@@ -38,13 +39,22 @@ export type UnitGateway = Gateway & {
 // share it.
 let database: Promise<Database> | undefined
 
+/** Shows a second more each time: unit tests write rows themselves, and ask at once what is made of them. */
+function createHastyClock(): MonotonicClock {
+  let now = 0
+  return () => {
+    now += 1000
+    return now
+  }
+}
+
 /** @param sets the permission sets that are published */
 export async function openUnitGateway(
   env: Environment = {},
   { sets = NO_SETS }: { sets?: KnownSets } = {},
 ): Promise<UnitGateway> {
   database ??= pgliteImage().then((image) => openDatabase({ kind: 'memory', image }))
-  const { prisma: db } = await database
+  const { prisma: db, readText } = await database
   const clock = createMovableClock()
   const logLines: string[] = []
   const logger = createLogger({ level: 'trace', destination: { write: (line) => void logLines.push(line) } })
@@ -53,7 +63,8 @@ export async function openUnitGateway(
   const ephemeral: typeof store = {
     ...store,
     publish(channel, message) {
-      published.push(`${channel} ${message}`)
+      // What replicas tell each other is no client's.
+      if (channel.startsWith('session-group:')) published.push(`${channel} ${message}`)
       return store.publish(channel, message)
     },
   }
@@ -72,7 +83,7 @@ export async function openUnitGateway(
   await permissionSets.settle()
   return {
     config,
-    stores: { db, ephemeral, sealer },
+    stores: { db, readText, ephemeral, sealer },
     atproto: {
       clients,
       identities,
@@ -97,6 +108,7 @@ export async function openUnitGateway(
       sources: createSharedSources(),
       limits: createLimits({ rateLimits: config.rateLimits, openCounter: ephemeral.counter, clock, logger }),
       provenTokens: createProvenTokens(),
+      sessionCache: createReadCache({ now: createHastyClock() }),
     },
     clock,
     logLines,

@@ -1,6 +1,7 @@
 import { createRevocationQueue } from '../../src/atproto/grants/revocation-queue.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { createProvenTokens } from '../../src/platform/proven-tokens.ts'
+import { createReadCache } from '../../src/platform/read-cache.ts'
 import { createSharedSources } from '../../src/platform/shared-sources.ts'
 import { type GrantProcess, startGrantProcess } from './grant-process.ts'
 import type { TokenServer } from './token-server.ts'
@@ -22,7 +23,12 @@ export function startUnitReplica(gateway: UnitGateway, server: TokenServer): Uni
   return {
     ...gateway,
     atproto: { ...gateway.atproto, grants, revocations },
-    runtime: { ...runtime, sources: createSharedSources(), provenTokens: createProvenTokens() },
+    runtime: {
+      ...runtime,
+      sources: createSharedSources(),
+      provenTokens: createProvenTokens(),
+      sessionCache: createReadCache({ now: gateway.clock.monotonic }),
+    },
     use,
     async settle() {
       await revocations.resume()

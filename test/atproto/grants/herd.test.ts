@@ -29,6 +29,7 @@ describe.skipIf(!inject('services').postgres)('a herd that needs one grant, over
     db: database.prisma,
     sealer: createSealer([{ id: 'k1', secret: new Uint8Array(32) }]),
     ephemeral: createInProcessStore({ clock: Date.now }),
+    readText: database.readText,
   })
 
   it('makes one refresh, and holds no connection while it waits', async () => {

@@ -35,6 +35,12 @@ describeGateway('outages', () => {
     await signIn(browser, 'alice.test')
   })
 
+  /** As it is a second later: what was read before is trusted no more. */
+  function breakPostgres(how: 'cut' | 'stall'): void {
+    postgres[how]()
+    atgate.gateway.runtime.sessionCache.clear()
+  }
+
   const currentUser = () => browser.graphql(CurrentUserDocument)
   const start = () => browser.send('/auth/start?handle=alice.test', { headers: { accept: 'application/json' } })
   const heals = () => eventually(async () => (await start()).status === 200, 'flows can be started again')
@@ -92,7 +98,7 @@ describeGateway('outages', () => {
     }
     expect([await verify(), await token(), await jwks()]).toEqual([[200, 'alice.test', null], 200, 200])
     for (const breakLine of ['cut', 'stall'] as const) {
-      postgres[breakLine]()
+      breakPostgres(breakLine)
       expect([await verify(), await token()]).toEqual([[503, null, null], 503])
       expect(await jwks()).toBe(200)
       postgres.restore()
@@ -182,7 +188,7 @@ describeGateway('outages', () => {
     const tab = await listen(browser)
     const { db, ephemeral } = atgate.gateway.stores
     const { groupId } = await db.session.findFirstOrThrow({ orderBy: { createdAt: 'desc' } })
-    postgres.cut()
+    breakPostgres('cut')
     await ephemeral.publish(`session-group:${groupId}`, 'ACCOUNT_REMOVED')
     await eventually(async () => tab.hasEnded(), 'the stream breaks')
     postgres.restore()
@@ -193,7 +199,7 @@ describeGateway('outages', () => {
   })
 
   it('PostgreSQL away: 503, no crash, nobody signed out, and it heals by itself', async () => {
-    postgres.cut()
+    breakPostgres('cut')
     const { errors, response } = await currentUser()
     expect(errors[0]?.extensions).toMatchObject({ code: 'SERVICE_UNAVAILABLE', retryAfter: 2 })
     expect(response.status).toBe(503)
@@ -214,7 +220,7 @@ describeGateway('outages', () => {
 
   it('PostgreSQL away at the first use of a cookie: 503, and it is as good when it is back', async () => {
     const { former } = await signInAnew('bob.test')
-    postgres.cut()
+    breakPostgres('cut')
     const { response } = await currentUser()
     expect(response.status).toBe(503)
     expect(response.headers.getSetCookie()).toEqual([])
@@ -226,7 +232,7 @@ describeGateway('outages', () => {
   it('PostgreSQL away at the callback: the flow is refused, and leaves nothing behind', async () => {
     const callback = await authorize(browser, 'alice.test')
     const sessions = await atgate.gateway.stores.db.session.count()
-    postgres.cut()
+    breakPostgres('cut')
     const outcome = (await followCallback(browser, callback)).searchParams
     expect(Object.fromEntries(outcome)).toEqual({ auth_error: 'temporarily_unavailable', auth_error_flow: 'login' })
     postgres.restore()

@@ -56,7 +56,7 @@ export type Runtime = {
   readonly sources: SharedSources
   readonly limits: Limits
   readonly provenTokens: ProvenTokens
-  /** What tokens stand for, as it was read a moment ago. Whoever changes it invalidates it. */
+  /** What tokens stand for, as it was read a moment ago. Each change invalidates it. */
   readonly sessionCache: ReadCache
 }
 

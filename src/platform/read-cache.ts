@@ -17,7 +17,8 @@ export type CachedSource<T> = {
 
 /**
  * Keeps texts that were read a moment ago. A text is trusted for a second from the moment when its read began, so that
- * nobody is answered from an older state, whoever changes it. Reads of one key that arrive together share one.
+ * nobody is answered from an older state, also where another process changes it. Reads of one key that arrive together
+ * share one.
  */
 export interface ReadCache {
   /** Null when there is no such text. Each call gets an object of its own. */
@@ -104,7 +105,7 @@ class BoundedReadCache implements ReadCache {
 
   async #load<T>(key: string, source: CachedSource<T>): Promise<T | null> {
     const underWay = this.#flights.get(key)
-    // Whoever comes after an invalidation must see what it was about, which a read that began before may not.
+    // A read after an invalidation must see what it was about, which a read that began before may not.
     const isShared = underWay?.sequence === this.#sequence && this.#isTrusted(underWay)
     const flight = isShared ? underWay : this.#begin(key, source.load)
     const text = await flight.text
@@ -147,7 +148,7 @@ class BoundedReadCache implements ReadCache {
   }
 }
 
-/** FNV-1a. Somebody who chooses ids that share a slot brings about reads, as whoever sends requests does. */
+/** FNV-1a. Somebody who chooses ids that share a slot brings about reads, as anybody who sends requests does. */
 function slotOf(id: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)

@@ -14,7 +14,7 @@ const BETWEEN_ATTEMPTS = 5 * SECOND
 /**
  * Forgets what was read of groups, sessions, accounts and grants that have changed: here at once, and at the other
  * replicas as soon as they hear of it. That is a courtesy to the client that is told of a change and asks another
- * replica what it was: whoever does not hear of it trusts what it has read for a second at most. Never throws.
+ * replica what it was: a replica that does not hear of it trusts what it has read for a second at most. Never throws.
  */
 export function invalidate({ stores, runtime }: Parts, ids: readonly string[]): void {
   runtime.sessionCache.invalidate(ids)

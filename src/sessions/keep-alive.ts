@@ -38,7 +38,7 @@ async function touch({ config, stores, runtime }: Gateway, session: AccountSessi
   const until = kind === 'DEVELOPER_TOKEN' ? null : new Date(now + config.sessionDays * DAY)
   const unusedSince = new Date(now - TOUCH_INTERVAL)
   const isTouched = await touchSession(stores.db, id, { until, unusedSince, now: new Date(now) })
-  // Also when another replica has touched it: whoever reads it again leaves it alone.
+  // Also when another replica has touched it: the next request that reads it leaves it alone.
   runtime.sessionCache.invalidate([groupId ?? id])
   if (isTouched) runtime.logger.debug({ sessionId: id }, 'session touched')
 }

@@ -63,12 +63,13 @@ async function withFailureLimit<T>(
   lookUp: () => Promise<T | null>,
 ): Promise<T | null> {
   const address = addressKey(ip)
-  if (!provenTokens.has(text)) limits.failures.requireBelow(address)
+  const wasProven = provenTokens.has(text)
+  if (!wasProven) limits.failures.requireBelow(address)
   const found = await lookUp()
   if (found === null) {
     provenTokens.delete(text)
     await limits.failures.consume(address)
-  } else {
+  } else if (!wasProven) {
     provenTokens.add(text)
   }
   return found

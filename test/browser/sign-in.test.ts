@@ -111,7 +111,7 @@ describeBrowser('signing in, in Chromium', () => {
   it('says so when the server on which to create an account does not answer', async () => {
     const { page } = scene
     await page.getByRole('button', { name: 'Create account on Away' }).click()
-    await page.getByRole('alert').getByText('cannot begin a sign-in now').waitFor()
+    await page.getByRole('alert').getByText('does not answer').waitFor()
     await page.getByRole('button', { name: 'Create account on Sandbox' }).click()
     await page.waitForURL(`${inject('pdsUrl')}/**`)
   })

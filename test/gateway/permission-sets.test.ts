@@ -240,10 +240,10 @@ describeGateway('permission sets', () => {
       await publishSet(nsid, NOTES)
       await open({ OAUTH_SCOPE: `atproto ${set}` })
       await publishSet(nsid, MORE)
-      await open({ OAUTH_SCOPE: `atproto ${set}`, LEXICON_AUTHORITY_DID: NOBODY })
+      const atgate = await open({ OAUTH_SCOPE: `atproto ${set}`, LEXICON_AUTHORITY_DID: NOBODY })
       await signIn(browser, 'alice.test')
       expect(await scopes()).toEqual({ granted: GRANTED_MORE, missing: [], offered: [] })
-      await stores.database.prisma.grant.updateMany({ data: { scope: 'atproto repo:app.example.tag' } })
+      await atgate.stores.database.prisma.grant.updateMany({ data: { scope: 'atproto repo:app.example.tag' } })
       expect((await scopes()).missing).toEqual([set])
     })
 

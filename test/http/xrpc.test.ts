@@ -373,11 +373,13 @@ describe('a session', () => {
     expect((await call(METHOD, { headers })).status).toBe(200)
   })
 
-  it('is read in one statement, and its grant is not opened anew for each call', async () => {
+  it('is read in one statement at most, and its grant is not opened anew for each call', async () => {
     await call(METHOD)
     stores.statements.length = 0
     await call(METHOD)
-    expect(stores.statements).toEqual([expect.stringContaining('"ClientToken"')])
+    // None, if the session was read within a second.
+    expect(stores.statements.length).toBeLessThanOrEqual(1)
+    expect(stores.statements.filter((sql) => !sql.includes('"ClientToken"'))).toEqual([])
   })
 
   it('with a developer token reaches it, too', async () => {

@@ -72,9 +72,10 @@ describe('keeping idle grants alive', () => {
     await expect(process.use(grantId)).rejects.toThrow(GrantLost)
   })
 
-  it('spreads the refreshes of a thousand grants of one day over two weeks', async () => {
+  it('spreads the refreshes of hundreds of grants of one day over two weeks', async () => {
+    const COUNT = 250
     const ids: string[] = []
-    while (ids.length < 1000) ids.push((await anIdleToken()).grantId)
+    while (ids.length < COUNT) ids.push((await anIdleToken()).grantId)
     const perDay: number[] = []
     for (let day = 1; day <= 39; day++) {
       await nextDay(ids)
@@ -84,9 +85,10 @@ describe('keeping idle grants alive', () => {
     }
     expect(perDay.slice(0, 21)).toEqual(Array.from({ length: 21 }, () => 0))
     // A grant of a test above may be among them, and one refreshed a second time is not.
-    expect(perDay.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(1000)
+    expect(perDay.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(COUNT)
     expect(perDay.filter((count) => count > 0).length).toBeGreaterThanOrEqual(14)
-    expect(Math.max(...perDay)).toBeLessThan(130)
+    // Sixteen a day on average, which varies.
+    expect(Math.max(...perDay)).toBeLessThan(40)
     expect(server.replays).toBe(0)
   })
 })

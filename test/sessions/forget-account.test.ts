@@ -217,7 +217,8 @@ describe.skipIf(!inject('services').postgres)('forgetting an account, over Postg
     fresh = await createFreshDatabase(await fixture('template'))
     database = await openDatabase({ kind: 'postgresql', url: fresh.url })
     db = database.prisma
-    gateway = over(await openUnitGateway(), db)
+    const unit = over(await openUnitGateway(), db)
+    gateway = { ...unit, stores: { ...unit.stores, readText: database.readText } }
   })
   afterAll(async () => {
     await database.close()

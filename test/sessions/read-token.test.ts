@@ -221,35 +221,35 @@ describe('what a token stands for, at several replicas', () => {
       // Each state, and when another one took its place.
       const history: { state: string; until: number }[] = [{ state: await asItIs(), until: Infinity }]
 
-      /** Returns whether it has written anything. */
-      async function change(gateway: Replica, { what, account }: (typeof steps)[number]): Promise<boolean> {
+      async function change(gateway: Replica, { what, account }: (typeof steps)[number]): Promise<void> {
         const did = dids[account] ?? ''
         if (what === 'scopes') {
           const { grantId } = (await unit.stores.db.session.findFirst({ where: { groupId, did } })) ?? {}
-          if (grantId === undefined) return false
+          if (grantId === undefined) return
           await unit.stores.db.grant.update({ where: { id: grantId }, data: { scope: `atproto step:${now}` } })
           gateway.runtime.sessionCache.invalidate([grantId])
-          return true
+          return
         }
         await withSessionChanges(gateway, { groups: [groupId ?? ''] }, async (rows) => {
           if (what === 'switch' && rows.hasGroup(groupId ?? '')) await rows.activate(groupId ?? '', did)
           if (what === 'end') await rows.end({ groupId, did })
         })
-        return true
       }
 
-      function note(state: string): void {
+      /** Returns whether the state is another one: what another replica has ended already cannot be ended again. */
+      function note(state: string): boolean {
         const last = history.at(-1)
-        if (last === undefined || last.state === state) return
+        if (last === undefined || last.state === state) return false
         last.until = now
         history.push({ state, until: Infinity })
+        return true
       }
 
       for (const each of steps) {
         now += each.ms
         const gateway = replicas[each.replica] as Replica
-        const hasChanged = each.what !== 'look' && (await change(gateway, each))
-        if (hasChanged) note(await asItIs())
+        if (each.what !== 'look') await change(gateway, each)
+        const hasChanged = note(await asItIs())
         const state = told(await clientOfCookie(gateway, alice.token))
         // Who has changed it sees that at once.
         const allowed = history.filter(({ until }) => until > now - (hasChanged ? 0 : SECOND))

@@ -1,6 +1,5 @@
 import cookiePlugin from '@fastify/cookie'
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import type { Gateway } from '../gateway.ts'
@@ -24,7 +23,7 @@ import { LIVENESS_PATH, livenessHandler, READINESS_PATH, readinessHandler } from
 import { logRequest, requestId, sendRequestId } from './request-log.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
-import { pagePolicy } from './security-headers.ts'
+import { ANSWERS_DATA, securityHeaders } from './security-headers.ts'
 import { startHandler } from './start.ts'
 import { VERIFY_PATH, verifyRoute } from './verify.ts'
 import { isXrpc, LONGEST_NSID, xrpc } from './xrpc.ts'
@@ -80,7 +79,7 @@ export async function createServer(
   if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
 
   await server.register(cookiePlugin)
-  await server.register(helmet, pagePolicy(config))
+  server.addHook('onRequest', securityHeaders(config))
   await server.register(cors, {
     origin: [...config.allowedOrigins],
     credentials: true,
@@ -104,14 +103,15 @@ export async function createServer(
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
   server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
   const { options, handler } = verifyRoute(gateway, { cookies, ...services })
-  server.route({ method: ['GET', 'HEAD'], url: VERIFY_PATH, ...options, handler })
-  server.post(TOKEN_PATH, { onRequest: requireAllowedOrigin }, tokenHandler(gateway, { cookies, ...services }))
+  server.route({ method: ['GET', 'HEAD'], url: VERIFY_PATH, ...ANSWERS_DATA, ...options, handler })
+  const called = { onRequest: requireAllowedOrigin, ...ANSWERS_DATA }
+  server.post(TOKEN_PATH, called, tokenHandler(gateway, { cookies, ...services }))
   server.get(IDENTITY_JWKS_PATH, identityJwksHandler(services.identityKeys))
   const streams = createEventStreams({ commentsEvery: connectionLimits.comments })
   const api = graphqlHandler(graphql, cookies, streams)
   const graphiql = graphiqlRoute(config.graphiql, api)
   server.get('/graphql', graphiql.options, graphiql.handler)
-  server.post('/graphql', { onRequest: requireAllowedOrigin }, api)
+  server.post('/graphql', called, api)
   await server.register(xrpc(gateway, cookies))
   await portal(server, config)
   return server

@@ -28,6 +28,32 @@ describe.each([
     ])
   })
 
+  it.each([
+    ['POST', '/graphql', 200],
+    ['POST', '/graphql', 400],
+    ['POST', '/graphql', 403],
+    ['POST', '/auth/token', 401],
+    ['GET', '/auth/verify', 401],
+  ])('sends with %s %s, which answers %s, what concerns data', async (method, path, status) => {
+    const response = await fetch(atgate.url + path, {
+      method,
+      headers: {
+        'content-type': 'application/json',
+        origin: status === 403 ? 'https://elsewhere.example' : atgate.gateway.config.publicUrl,
+      },
+      ...(method === 'POST' && { body: status === 400 ? '{' : '{ "query": "{ __typename }" }' }),
+    })
+    expect(response.status).toBe(status)
+    const { headers } = response
+    expect(headers.get('content-security-policy')).toBe("default-src 'none';frame-ancestors 'none'")
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect(headers.get('strict-transport-security')).toBe(hsts)
+    for (const name of ['cross-origin-opener-policy', 'x-xss-protection', 'x-download-options']) {
+      expect(headers.get(name)).toBeNull()
+    }
+  })
+
   it('lets GraphiQL run the scripts of its own page, and nobody frame it', async () => {
     const { headers } = await fetch(`${atgate.url}/graphql`, { headers: { accept: 'text/html' } })
     const policy = headers.get('content-security-policy')?.split(';')

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest'
+import { bindToCookie, newClientCookie } from '../../src/flows/client-binding.ts'
+import { issueExchangeToken } from '../../src/flows/exchange-token.ts'
+import { resumeFlow } from '../../src/flows/flow.ts'
 import { sweep } from '../../src/jobs/housekeeping.ts'
 import {
   CurrentUserDocument,
+  ExchangeTokenDocument,
   LogoutAllDocument,
   LogoutDocument,
   SwitchAccountDocument,
 } from '../../web/generated/graphql.ts'
 import { aSession, type BuiltSession } from '../support/builders.ts'
-import { addAccount, codeOf, currentUserOf, exchange, switcherOf } from '../support/flows.ts'
+import { addAccount, codeOf, currentUserOf, switcherOf } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { createHttpBrowser, type GraphqlAnswer, type HttpBrowser } from '../support/http-browser.ts'
 import { authorize, followCallback, signIn } from '../support/sign-in.ts'
@@ -79,6 +83,16 @@ describeGateway('a fault in any single step', () => {
     await browser.jar.setCookie(`atgate=${built?.token}`, atgate.url)
   }
 
+  /** A token as the callback of a sign-in gives it to this browser. */
+  async function awaitingExchange(handle: string): Promise<string> {
+    const { prisma: db } = atgate.stores.database
+    const clientCookie = newClientCookie()
+    await browser.jar.setCookie(`atgate-client=${clientCookie}`, atgate.url)
+    const { session } = await aSession({ db, now: atgate.stores.clock() }, { handle, exchangedAt: null })
+    const flow = resumeFlow('login', {})
+    return issueExchangeToken(atgate.gateway, { sessionId: session.id, flow, binding: bindToCookie(clientCookie) })
+  }
+
   const isOutage = (code: unknown) => OUTAGES.includes(String(code))
   /** Whether the answer has data; otherwise it is an outage that is told as such. */
   function succeeded(answer: GraphqlAnswer<unknown>): boolean {
@@ -139,9 +153,9 @@ describeGateway('a fault in any single step', () => {
     'of an exchange (%s)',
     async (moment) => {
       const steps = await failEachStep(moment, async (fails) => {
-        await signedIn('bob.test')
-        const destination = await followCallback(browser, await authorize(browser, 'alice.test'))
-        const trade = () => exchange(browser, destination)
+        await heldBy('bob.test')
+        const exchangeToken = await awaitingExchange('alice.test')
+        const trade = () => browser.graphql(ExchangeTokenDocument, { input: { exchangeToken } })
         if (!succeeded(await fails(trade))) await tradeAgain(trade)
         expect(await switcherOf(browser)).toEqual(['ALICE.TEST'])
         expect(codeOf(await trade())).toBe('EXCHANGE_TOKEN_INVALID')
@@ -153,7 +167,7 @@ describeGateway('a fault in any single step', () => {
     180_000,
   )
 
-  async function tradeAgain(trade: () => ReturnType<typeof exchange>): Promise<void> {
+  async function tradeAgain(trade: () => Promise<GraphqlAnswer<unknown>>): Promise<void> {
     const again = await trade()
     if (again.data !== null) return
     expect(codeOf(again)).toBe('EXCHANGE_TOKEN_INVALID')
@@ -168,8 +182,8 @@ describeGateway('a fault in any single step', () => {
     'of the first use of a token (%s)',
     async (moment) => {
       const steps = await failEachStep(moment, async (fails) => {
-        await signedIn('bob.test')
-        await exchange(browser, await followCallback(browser, await authorize(browser, 'alice.test')))
+        await heldBy('bob.test')
+        await browser.graphql(ExchangeTokenDocument, { input: { exchangeToken: await awaitingExchange('alice.test') } })
         succeeded(await fails(() => browser.graphql(CurrentUserDocument)))
         expect(await switcherOf(browser)).toEqual(['ALICE.TEST'])
       })

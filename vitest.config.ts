@@ -41,12 +41,6 @@ const STORE_SUITES = [
   'gateway/unlinking',
 ].map((name) => `test/${name}.test.ts`)
 
-const common = { testTimeout: 60_000, hookTimeout: 60_000 }
-
-// A whole gateway takes more than a second to import, and a database a second to open. Neither keeps anything in its modules
-// that a test could see, so these files share a process.
-const sharing = { ...common, isolate: false }
-
 /** `--mode full` (npm run test:full) runs every gateway and browser suite over both kinds of stores. */
 export default defineConfig(({ mode }) => ({
   // Vite resolves the `development` condition, by which graphql would be loaded twice: once so, and once as Node does.
@@ -55,22 +49,26 @@ export default defineConfig(({ mode }) => ({
     globalSetup: 'test/support/global-setup.ts',
     provide: { tier: mode === 'full' ? 'full' : 'usual' },
     // Tests of a gateway wait for the PDS or for Chromium most of the time. Vitest's own default leaves one core idle.
-    maxWorkers: 2 * availableParallelism(),
+    maxWorkers: 3 * availableParallelism(),
+    // A whole gateway takes more than a second to import, and a database a second to open. Neither keeps anything in its
+    // modules that a test could see, so files share processes.
+    isolate: false,
+    // On a busy machine a test of pages takes six times as long as by itself.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,
         test: {
-          ...common,
           name: 'parts',
           include: ['test/**/*.test.ts'],
           exclude: [...UNIT_SUITES, ...GATEWAY_SUITES, ...BROWSER_SUITES, ...PROXY_SUITES, ...SERVICE_SUITES],
         },
       },
-      { extends: true, test: { ...sharing, name: 'units', include: UNIT_SUITES, exclude: SERVICE_SUITES } },
+      { extends: true, test: { name: 'units', include: UNIT_SUITES, exclude: SERVICE_SUITES } },
       {
         extends: true,
         test: {
-          ...sharing,
           name: 'embedded',
           include: [...GATEWAY_SUITES, ...BROWSER_SUITES, ...(mode === 'full' ? PROXY_SUITES : USUAL_PROXY_SUITES)],
           provide: { stores: 'embedded' },
@@ -79,7 +77,6 @@ export default defineConfig(({ mode }) => ({
       {
         extends: true,
         test: {
-          ...sharing,
           name: 'services',
           include: [...SERVICE_SUITES, ...(mode === 'full' ? [...GATEWAY_SUITES, ...BROWSER_SUITES] : STORE_SUITES)],
           provide: { stores: 'services' },

@@ -14,13 +14,19 @@ export type Program = {
   signal(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void
 }
 
-/** Starts `file` (from the project's root) with an environment of nothing but `env`. */
+/** Spares each program a third of a second. */
+const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/atgate/compiled', import.meta.url))
+
+/** Starts `file` (from the project's root) with an environment that has nothing of ours but `env`. */
 export function startProgram(
   file: string,
   { cwd, env, args = [] }: { cwd: string; env: Record<string, string>; args?: string[] },
 ): Program {
   const path = fileURLToPath(new URL(`../../${file}`, import.meta.url))
-  const child = spawn(process.execPath, [path, ...args], { cwd, env: { PATH: process.env.PATH ?? '', ...env } })
+  const child = spawn(process.execPath, [path, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILED, ...env },
+  })
   const exit = once(child, 'exit') as Promise<[number | null]>
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))

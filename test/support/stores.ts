@@ -5,6 +5,7 @@ import type { EphemeralStore } from '../../src/store/ephemeral/ephemeral-store.t
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
 import { createRedisStore } from '../../src/store/ephemeral/redis-store.ts'
 import { type Database, openDatabase } from '../../src/store/sql/database.ts'
+import type { QueryListener } from '../../src/store/sql/outage.ts'
 import { fixture, pgliteImage } from './fixtures.ts'
 import { createFreshDatabase } from './fresh-database.ts'
 import { createMovableClock, type MovableClock } from './movable-clock.ts'
@@ -31,11 +32,7 @@ export function openStores(): Promise<Stores> {
 async function openEmbedded(): Promise<Stores> {
   const clock = createMovableClock()
   const statements: string[] = []
-  const database = await openDatabase({
-    kind: 'memory',
-    image: await pgliteImage(),
-    onQuery: (sql) => void statements.push(sql),
-  })
+  const { database, giveBack } = await takeEmbeddedDatabase((sql) => void statements.push(sql))
   const held = new Map<string, string>()
   const store = createInProcessStore({ clock })
   return {
@@ -54,9 +51,51 @@ async function openEmbedded(): Promise<Stores> {
     dumpEphemeral: async () => [...held].map((entry) => entry.join(' ')).join('\n'),
     async close() {
       await store.close()
-      await database.close()
+      await giveBack()
     },
   }
+}
+
+type EmbeddedDatabase = { database: Database; listener: { onQuery: QueryListener }; migrated: string }
+
+/** Databases of this process that nobody uses now. Opening one takes a second, and emptying it a fraction of that. */
+const idle: EmbeddedDatabase[] = []
+
+/** Gives an empty database, and what takes it back for the next one who asks. */
+async function takeEmbeddedDatabase(onQuery: QueryListener) {
+  const taken = idle.pop() ?? (await openEmbeddedDatabase())
+  const { database, listener, migrated } = taken
+  listener.onQuery = onQuery
+  return {
+    database,
+    async giveBack() {
+      listener.onQuery = () => undefined
+      if ((await migrationsOf(database)) !== migrated) return database.close()
+      await empty(database)
+      idle.push(taken)
+    },
+  }
+}
+
+async function openEmbeddedDatabase(): Promise<EmbeddedDatabase> {
+  const listener: EmbeddedDatabase['listener'] = { onQuery: () => undefined }
+  const database = await openDatabase({
+    kind: 'memory',
+    image: await pgliteImage(),
+    onQuery: (sql) => listener.onQuery(sql),
+  })
+  return { database, listener, migrated: await migrationsOf(database) }
+}
+
+async function migrationsOf({ prisma }: Database): Promise<string> {
+  return JSON.stringify(await prisma.$queryRaw`SELECT migration_name, checksum FROM _prisma_migrations ORDER BY 1`)
+}
+
+async function empty({ prisma }: Database): Promise<void> {
+  const tables = await prisma.$queryRaw<{ name: string }[]>`
+    SELECT quote_ident(tablename) AS name FROM pg_tables
+    WHERE schemaname = 'public' AND tablename <> '_prisma_migrations'`
+  await prisma.$executeRawUnsafe(`TRUNCATE ${tables.map(({ name }) => name).join(', ')}`)
 }
 
 /** PostgreSQL and Redis, whose keys have `redisPrefix`; with `through` behind a line that can be cut. */

@@ -4,10 +4,13 @@
  * stays as it is.
  */
 export function headerText(text: string): string {
+  if (PLAIN.test(text)) return text
   return Array.from(Buffer.from(text, 'utf8'), (byte) =>
     isPlain(byte) ? String.fromCharCode(byte) : encoded(byte),
   ).join('')
 }
+
+const PLAIN = /^[ -$&-~]*$/
 
 function isPlain(byte: number): boolean {
   return byte >= 0x20 && byte <= 0x7e && byte !== 0x25

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Logger, plainLog } from '../platform/logger.ts'
 import { isProbe } from './probes.ts'
 
 /** What ids look like, those that proxies and browsers make included. Nothing else gets into the log. */
@@ -16,20 +17,24 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
 }
 
 /**
- * Logs one line for each completed request. It has the route but not the URL, whose query may hold codes and tokens.
- * Supervisors ask every few seconds, which is of no interest.
+ * A hook that logs one line for each completed request. It has the route but not the URL, whose query may hold codes and
+ * tokens. Supervisors ask every few seconds, which is of no interest.
  */
-export async function logRequest(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  request.log[isProbe(request) ? 'debug' : 'info'](
-    {
-      method: request.method,
-      route: request.routeOptions.url ?? 'unknown',
-      status: reply.statusCode,
-      ms: Math.round(reply.elapsedTime * 10) / 10,
-      ip: request.ip,
-    },
-    'request',
-  )
+export function requestLog(logger: Logger) {
+  const log = plainLog(logger)
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    log[isProbe(request) ? 'debug' : 'info'](
+      {
+        reqId: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? 'unknown',
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+        ip: request.ip,
+      },
+      'request',
+    )
+  }
 }
 
 /** Tells the client the id by which the log has its request. */

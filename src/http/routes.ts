@@ -20,7 +20,7 @@ import { redirectLocalhost } from './localhost.ts'
 import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
 import { LIVENESS_PATH, livenessHandler, READINESS_PATH, readinessHandler } from './probes.ts'
-import { logRequest, requestId, sendRequestId } from './request-log.ts'
+import { requestId, requestLog, sendRequestId } from './request-log.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { ANSWERS_DATA, securityHeaders } from './security-headers.ts'
@@ -72,7 +72,7 @@ export async function createServer(
   server.setNotFoundHandler(respondNotFound)
   // Only JSON is accepted. An HTML form on another site can send text/plain.
   server.removeContentTypeParser('text/plain')
-  server.addHook('onResponse', logRequest)
+  server.addHook('onResponse', requestLog(gateway.runtime.logger))
   server.addHook('onRequest', sendRequestId)
   server.addHook('onRequest', refuseSecondHost)
   server.addHook('onRequest', boundBodyTime(connectionLimits, isXrpc))

@@ -14,6 +14,9 @@ const USUAL_PROXY_SUITES = ['test/proxies/nginx.test.ts']
 /** Suites of what only services outside the process can do: be away. */
 const SERVICE_SUITES = ['test/services/{idle-hour,outages,refresh-outages}.test.ts']
 
+/** Suites that replace modules, which only a process of their own forgets. */
+const ISOLATED_SUITES = ['test/store/sql/migrate.test.ts']
+
 /** Suites of functions by themselves. Most work over a database in memory, which the files of one process share. */
 const UNIT_SUITES = ['test/{atproto,flows,sessions,services}/**/*.test.ts']
 
@@ -62,9 +65,17 @@ export default defineConfig(({ mode }) => ({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: [...UNIT_SUITES, ...GATEWAY_SUITES, ...BROWSER_SUITES, ...PROXY_SUITES, ...SERVICE_SUITES],
+          exclude: [
+            ...UNIT_SUITES,
+            ...GATEWAY_SUITES,
+            ...BROWSER_SUITES,
+            ...PROXY_SUITES,
+            ...SERVICE_SUITES,
+            ...ISOLATED_SUITES,
+          ],
         },
       },
+      { extends: true, test: { name: 'isolated', include: ISOLATED_SUITES, isolate: true } },
       { extends: true, test: { name: 'units', include: UNIT_SUITES, exclude: SERVICE_SUITES } },
       {
         extends: true,

@@ -95,13 +95,13 @@ describe('ending what has expired', () => {
   })
 
   it('deletes groups that no session is in, in parts', async () => {
-    const { session } = await aSession({ db })
-    for (const id of ['0', '1', 'z']) await db.sessionGroup.create({ data: { id, activeDid: session.did } })
+    for (const id of ['0', '1', 'm', 'z']) await db.sessionGroup.create({ data: { id, activeDid: 'did:web:a.test' } })
+    await aSession({ db }, { groupId: 'm' })
     const first = await deleteEmptyGroups(gateway, { after: '', limit: 2 })
     expect(first).toEqual({ last: '1', count: 2 })
     expect(await db.sessionGroup.count()).toBe(2)
     expect(await deleteEmptyGroups(gateway, { after: '1', limit: 10 })).toEqual({ last: 'z', count: 2 })
-    expect(await db.sessionGroup.findMany({ select: { id: true } })).toEqual([{ id: session.groupId }])
+    expect(await db.sessionGroup.findMany({ select: { id: true } })).toEqual([{ id: 'm' }])
     expect(await deleteEmptyGroups(gateway, { after: 'z', limit: 10 })).toEqual({ last: null, count: 0 })
   })
 })

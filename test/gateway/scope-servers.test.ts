@@ -98,6 +98,19 @@ describeGateway('an authorization server', () => {
       expect(atgate.logLines.join()).toContain('said by the server')
     })
 
+    it.each([
+      ['takes no client of this kind', { token_endpoint_auth_methods_supported: ['client_secret_basic'] }],
+      ['has no place for requests', { pushed_authorization_request_endpoint: undefined }],
+    ])('because it %s is not a mistake of ours', async (_title, metadata) => {
+      server.metadata = metadata
+      expect(await problem()).toMatchObject({
+        status: 502,
+        error: 'PDS_UNAVAILABLE',
+        message: expect.stringContaining('not as it should'),
+      })
+      expect(atgate.logLines.join()).toMatch(/does not support|no PAR endpoint/)
+    })
+
     it('because it does not know the account says so', async () => {
       server.hasAccount = false
       server.onPush = () => refusal('invalid_request')

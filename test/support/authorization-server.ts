@@ -25,6 +25,8 @@ export type AuthorizationServer = {
   grants: (scope: string) => boolean
   /** Whether it still has the account. */
   hasAccount: boolean
+  /** What it says of itself in another way. */
+  metadata: Record<string, unknown>
   close(): Promise<void>
 }
 
@@ -41,6 +43,7 @@ export async function startAuthorizationServer(plcUrl: string): Promise<Authoriz
     onPush: () => null,
     grants: () => true,
     hasAccount: true,
+    metadata: {},
     async close() {
       http.closeAllConnections()
       http.close()
@@ -56,7 +59,7 @@ export async function startAuthorizationServer(plcUrl: string): Promise<Authoriz
       case '/.well-known/oauth-protected-resource':
         return void send(200, { resource: url, authorization_servers: [url] })
       case '/.well-known/oauth-authorization-server':
-        return void send(200, metadataOf(url))
+        return void send(200, { ...metadataOf(url), ...server.metadata })
       case '/oauth/par':
         return void push(body, send)
       case '/oauth/authorize':

@@ -34,9 +34,13 @@ export function asPushFailure(error: unknown): PushFailed | null {
   if (error instanceof OAuthResponseError) return new PushFailed(kindOf(error), error)
   // Of a proxy before the server, whose answer is not JSON.
   if (error instanceof FetchResponseError && isBusy(error.response)) return new PushFailed('busy', error)
-  if (error instanceof UnusableAuthorizationEndpoint || isUnreachable(error))
-    return new PushFailed('unreachable', error)
-  return null
+  const isOfServer = error instanceof UnusableAuthorizationEndpoint || isUnreachable(error) || isPlain(error)
+  return isOfServer ? new PushFailed('unreachable', error) : null
+}
+
+/** By such an error the OAuth client says that it and the server, by its metadata, have no way in common. */
+function isPlain(error: unknown): boolean {
+  return error instanceof Error && Object.getPrototypeOf(error) === Error.prototype
 }
 
 function isResponse(error: unknown): error is OAuthResponseError | FetchResponseError {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
@@ -10,9 +10,11 @@ const BROTLI_QUALITY = 6
 
 // GraphiQL comes from the package, not from a CDN: it works offline, and no third-party script runs with the user's
 // cookie. The page has 8.9 MB, so it is rendered and compressed here and not in the gateway, which sends the file.
+const icon = await readFile(new URL('../web/public/icon.svg', import.meta.url), 'utf8')
 const page = renderGraphiQL({
   title: 'atgate GraphiQL',
-  favicon: '/icon.svg',
+  // In the page, since the portal's files are where PORTAL_PATH says.
+  favicon: `data:image/svg+xml,${encodeURIComponent(icon)}`,
   credentials: 'same-origin',
   subscriptionsProtocol: 'SSE',
   defaultTabs: GRAPHIQL_TABS,

@@ -63,10 +63,16 @@ async function ask(gateway: Gateway, start: Start, { reply, cookies }: Navigatio
 }
 
 function sendForm({ config }: Gateway, error: GatewayError, { request, reply }: Navigation): FastifyReply {
-  const { handle, return_to: returnTo } = request.query as Record<string, unknown>
+  const { handle, return_to: returnTo, prompt } = request.query as Record<string, unknown>
   if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
   const typed = typeof handle === 'string' ? handle : ''
-  const form = { problem: error.message, handle: typed, returnTo: usableReturnTo(config, returnTo) }
+  const form = {
+    problem: error.message,
+    handle: typed,
+    returnTo: usableReturnTo(config, returnTo),
+    // The only one that can be asked for; anything else may be the mistake.
+    prompt: prompt === 'login' ? prompt : null,
+  }
   return sendPage(reply, error.status, startFormPage(form))
 }
 

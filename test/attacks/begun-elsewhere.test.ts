@@ -126,6 +126,7 @@ describeGateway('a sign-in that another page began', () => {
     it.each([
       ['handle=not%20a%20handle', 400, 'is not a handle', 'value="not a handle"'],
       ['handle=nobody.test&return_to=/settings', 404, 'No account was found', 'name="return_to" value="/settings"'],
+      ['handle=nobody.test&prompt=login', 404, 'No account was found', 'name="prompt" value="login"'],
       ['handle=%22%3E%3Cscript%3E', 400, 'is not a handle', 'value="&quot;&gt;&lt;script&gt;"'],
       ['', 400, 'exactly one of them', 'name="handle"'],
     ])('answers %j with the form, which keeps what was typed', async (query, status, problem, kept) => {

@@ -51,6 +51,11 @@ describe('the page of GraphiQL', () => {
     expect(again).toMatchObject({ status: 304, bytes: 0 })
   })
 
+  it('brings its icon, wherever the portal is', async () => {
+    const page = await (await fetch(`${atgate.url}/graphql`, { headers: { accept: 'text/html' } })).text()
+    expect(page).toMatch(/<link rel="icon" href="data:image\/svg\+xml,%3Csvg/)
+  })
+
   it('is at no other address', async () => {
     expect((await fetch(`${atgate.url}/graphiql.html`)).status).toBe(404)
   })

@@ -8,10 +8,12 @@ type Form = {
   handle: string
   /** Where the flow returns to; null for the frontend's own page. */
   returnTo: string | null
+  /** What the account's server is to ask for all the same; null leaves that to it. */
+  prompt: string | null
 }
 
 /** The answer to a navigation with a mistake: what is wrong, and the form to try again, which keeps what was typed. */
-export function startFormPage({ problem, handle, returnTo }: Form): Page {
+export function startFormPage({ problem, handle, returnTo, prompt }: Form): Page {
   const body = html`
           <form class="handle-form" action="/auth/start" method="get">
             <label for="handle">Handle</label>
@@ -19,6 +21,7 @@ export function startFormPage({ problem, handle, returnTo }: Form): Page {
               autocorrect="off" spellcheck="false" placeholder="alice.example.com" aria-invalid="true" aria-describedby="problem" />
             <p id="problem" class="hint bad" role="alert">${problem}</p>
             ${returnTo === null ? '' : html`<input type="hidden" name="return_to" value="${returnTo}" />`}
+            ${prompt === null ? '' : html`<input type="hidden" name="prompt" value="${prompt}" />`}
             <input type="hidden" name="ask" value="1" />
             <button type="submit" class="button primary">Continue</button>
           </form>`

@@ -2,9 +2,9 @@ import type { Browser } from 'playwright-core'
 import { createApp } from '../src/app.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { createLogger } from '../src/platform/logger.ts'
-import { freePort } from '../src/sandbox/network.ts'
 import { openDatabase } from '../src/store/sql/database.ts'
 import { chromiumPath, launchChromium } from '../test/support/chromium.ts'
+import { freePort } from '../test/support/free-port.ts'
 
 // Measures what a new user waits for: the portal in Chromium, from an empty cache to the sign-in form.
 const LOADS = 15

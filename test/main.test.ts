@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { freePort } from '../src/sandbox/network.ts'
+import { freePort } from './support/free-port.ts'
 import { startProgram } from './support/process.ts'
 import { getRequest, openConnection } from './support/raw-connection.ts'
 
@@ -75,7 +75,7 @@ it('starts with no configuration, answers, and stops cleanly on SIGTERM, whateve
   expect(await halfSent?.isClosed()).toMatch(/^HTTP\/1.1 503 /)
   await Promise.all([silent?.isClosed(), kept?.isClosed()])
   expect(await gateway.exitCode()).toBe(0)
-}, 90_000)
+}, 180_000)
 
 it('ends at once with a second signal', async () => {
   const { gateway, url } = await startInFolder({ SHUTDOWN_SECONDS: '600' })
@@ -85,4 +85,4 @@ it('ends at once with a second signal', async () => {
   gateway.signal('SIGTERM')
   expect(await gateway.exitCode()).toBe(1)
   expect(gateway.output()).toContain('told to end at once')
-}, 90_000)
+}, 180_000)

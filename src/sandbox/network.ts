@@ -55,17 +55,6 @@ export async function startNetwork({ plcPort, pdsPort, dataDir, onProgress }: Ne
   }
 }
 
-/** Returns a port on which nothing listens now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port')
-  return address.port
-}
-
 /** Checks before the servers start, because they crash the process when they cannot listen. */
 async function requireFreePort(port: number, setting: string): Promise<void> {
   const server = createServer().listen(port)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createProfiles, type Profiles } from '../../src/atproto/profile.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { freePort } from '../../src/sandbox/network.ts'
+import { freePort } from '../support/free-port.ts'
 import { type AnsweringServer, answerJson, startAnswering } from '../support/http-answers.ts'
 
 const DID = 'did:web:alice.test'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '../../src/sandbox/network.ts'
+import { freePort } from '../support/free-port.ts'
 import { type Replica, startReplica } from './replica.ts'
 import type { Verdict } from './verdict.ts'
 

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../../src/sandbox/network.ts'
+import { freePort } from '../support/free-port.ts'
 
 /** The accounts' side: a did:plc directory and a PDS. */
 export type Network = {

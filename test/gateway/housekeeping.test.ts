@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { sweep } from '../../src/jobs/housekeeping.ts'
 import { newId } from '../../src/platform/random.ts'
-import { freePort } from '../../src/sandbox/network.ts'
 import { ExchangeTokenDocument, LogoutDocument, RevokeSessionDocument } from '../../web/generated/graphql.ts'
 import { withMembers } from '../support/faults.ts'
 import {
@@ -15,6 +14,7 @@ import {
   switcherOf,
   switchTo,
 } from '../support/flows.ts'
+import { freePort } from '../support/free-port.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
 import { createHttpBrowser, type HttpBrowser } from '../support/http-browser.ts'

@@ -7,7 +7,7 @@ import {
   RefreshRefused,
   type RefreshRequest,
 } from '../../src/atproto/grants/refresh-request.ts'
-import { freePort } from '../../src/sandbox/network.ts'
+import { freePort } from '../support/free-port.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { openGrant } from '../support/grants.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'

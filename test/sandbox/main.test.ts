@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { freePort } from '../../src/sandbox/network.ts'
 import { CurrentUserDocument } from '../../web/generated/graphql.ts'
+import { freePort } from '../support/free-port.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
 import { startProgram } from '../support/process.ts'
 import { signIn } from '../support/sign-in.ts'
@@ -48,7 +48,7 @@ it('npm run sandbox: signs in, keeps accounts and sessions between runs, starts 
   third.signal('SIGINT')
   expect(await third.exitCode()).toBe(0)
   await rm(cwd, { recursive: true })
-}, 180_000)
+}, 400_000)
 
 it('says what is wrong with its settings, and exits with 1', async () => {
   const cwd = await mkdtemp(join(tmpdir(), 'atgate-sandbox-'))

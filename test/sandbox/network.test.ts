@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { SANDBOX_PASSWORD } from '../../src/sandbox/accounts.ts'
 import { startDirectory } from '../../src/sandbox/directory.ts'
-import { freePort, startNetwork } from '../../src/sandbox/network.ts'
+import { startNetwork } from '../../src/sandbox/network.ts'
 import { SAMPLE_SET } from '../../src/sandbox/publisher.ts'
 import { callXrpc } from '../../src/sandbox/xrpc.ts'
+import { freePort } from '../support/free-port.ts'
 
 let dataDir: string
 beforeEach(async () => {

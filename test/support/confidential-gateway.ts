@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Environment } from '../../src/config/config.ts'
-import { freePort } from '../../src/sandbox/network.ts'
 import { fixture } from './fixtures.ts'
+import { freePort } from './free-port.ts'
 import { startGateway, type TestGateway } from './gateway.ts'
 import { PUBLIC_NAME, startTlsFront } from './public-name.ts'
 

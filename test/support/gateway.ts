@@ -6,9 +6,9 @@ import { type Environment, loadConfig } from '../../src/config/config.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import type { ConnectionLimits } from '../../src/http/connections.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { freePort } from '../../src/sandbox/network.ts'
 import { ENCRYPTION_KEY } from './encryption-key.ts'
 import { fixture } from './fixtures.ts'
+import { freePort } from './free-port.ts'
 import { openStores, type Stores } from './stores.ts'
 
 /** A whole gateway over real stores, listening, on the test run's atproto network. */

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../src/sandbox/network.ts'
+import { freePort } from './free-port.ts'
 
 /** Whether this machine has PgBouncer, as Debian packages it. */
 export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0

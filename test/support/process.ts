@@ -32,7 +32,7 @@ export function startProgram(
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
   return {
     output: () => output,
-    async says(text, ms = 60_000) {
+    async says(text, ms = 120_000) {
       const deadline = Date.now() + ms
       while (!output.includes(text)) {
         if (Date.now() > deadline || child.exitCode !== null) throw new Error(`never said "${text}", but: ${output}`)

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { freePort } from '../../../src/sandbox/network.ts'
+import { freePort } from '../../support/free-port.ts'
 import type { Service } from './service.ts'
 import { childrenOf, signal } from './signals.ts'
 

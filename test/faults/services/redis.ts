@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { freePort } from '../../../src/sandbox/network.ts'
+import { freePort } from '../../support/free-port.ts'
 import type { Service } from './service.ts'
 
 /** Starts a Redis that keeps nothing: whatever ends it takes all that it holds along. */

@@ -88,7 +88,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     sessionCache: createReadCache({ now: options.monotonicClock }),
   })
   // Copies of refreshed grants fill space for a day. Without Redis it is not the space that sign-ins need.
-  const isShared = options.ephemeral !== undefined || config.redisUrl !== null
+  const isShared = options.ephemeral !== undefined || config.redis !== null
   const copies = isShared ? ephemeral : createInProcessStore({ clock })
   const upstreams = createUpstreams({ allowInsecure: config.oauth.allowInsecurePds })
   const atproto = await createAtproto(config, { ...stores, copies, upstreams }, runtime)
@@ -190,6 +190,6 @@ async function loadPermissionSets(
   return permissionSets
 }
 
-async function openEphemeralStore({ redisUrl }: Config, clock: Clock, logger: Logger): Promise<EphemeralStore> {
-  return redisUrl === null ? createInProcessStore({ clock }) : createRedisStore({ url: redisUrl, logger })
+async function openEphemeralStore({ redis }: Config, clock: Clock, logger: Logger): Promise<EphemeralStore> {
+  return redis === null ? createInProcessStore({ clock }) : createRedisStore({ place: redis, logger })
 }

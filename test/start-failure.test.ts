@@ -12,6 +12,7 @@ import { fixture } from './support/fixtures.ts'
 import { freePort } from './support/free-port.ts'
 import { createFreshDatabase } from './support/fresh-database.ts'
 import { startProgram } from './support/process.ts'
+import { hasRedisServer, startCluster, startWatched } from './support/redis-servers.ts'
 import { REDIS_URL } from './support/services.ts'
 import { proxyUrl } from './support/tcp-proxy.ts'
 
@@ -126,6 +127,24 @@ describe('a gateway that cannot start says why in one line, and ends', () => {
       const REDIS = Object.assign(new URL(REDIS_URL), { username: user, password: 'wrong' }).href
       const env = { DATABASE_URL: (await aFreshDatabase()).href, REDIS_URL: REDIS, ...KEYS }
       await expectLine(env, /^Redis refuses the user or the password in REDIS_URL/)
+    })
+
+    describe.runIf(inject('tier') === 'full' && hasRedisServer)('and a Redis of several servers', () => {
+      it('whose Sentinels refuse the password', async () => {
+        const watched = await startWatched()
+        onTestFinished(() => watched.close())
+        const REDIS = { REDIS_URL: watched.url, REDIS_SENTINEL_PASSWORD: 'wrong' }
+        const env = { DATABASE_URL: (await aFreshDatabase()).href, ...REDIS, ...KEYS }
+        await expectLine(env, /^The Sentinels in REDIS_URL refuse the password.* Check REDIS_SENTINEL_PASSWORD.$/)
+      })
+
+      it('that refuses the password of the cluster', async () => {
+        const cluster = await startCluster()
+        onTestFinished(() => cluster.close())
+        const REDIS_URL = cluster.url.replace(/:[^:]+@/, ':wrong@')
+        const env = { DATABASE_URL: (await aFreshDatabase()).href, REDIS_URL, ...KEYS }
+        await expectLine(env, /^Redis refuses the user or the password in REDIS_URL/)
+      })
     })
   })
 })

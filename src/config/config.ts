@@ -4,6 +4,7 @@ import { hasErrorCode } from '../platform/errors.ts'
 import type { RateLimits } from '../platform/limits.ts'
 import { contradictions } from './contradictions.ts'
 import type * as field from './fields.ts'
+import type { RedisPlace } from './redis-place.ts'
 import { fields, type Values } from './settings.ts'
 
 /** Every setting, read once at start and frozen. docs/configuration.md explains each of them. */
@@ -35,7 +36,8 @@ export type Config = Readonly<{
         isPooled: boolean
       }
     | { kind: 'embedded'; dataDir: string }
-  redisUrl: string | null
+  /** Null: flows and counters are kept in the process. */
+  redis: RedisPlace | null
   dataDir: string
   /** Null: generated at the first start, and kept in dataDir. */
   encryptionKeys: readonly field.EncryptionKey[] | null
@@ -136,7 +138,7 @@ function toConfig(v: Values): Config {
             directUrl: v.DIRECT_DATABASE_URL ?? v.DATABASE_URL,
             isPooled: v.PGBOUNCER,
           },
-    redisUrl: v.REDIS_URL ?? null,
+    redis: redisOf(v),
     dataDir: v.DATA_DIR,
     encryptionKeys: v.ENCRYPTION_KEYS ?? null,
     oauth: {
@@ -164,6 +166,11 @@ function toConfig(v: Values): Config {
     shutdownSeconds: v.SHUTDOWN_SECONDS,
     logLevel: v.LOG_LEVEL,
   }
+}
+
+function redisOf({ REDIS_URL: place, REDIS_SENTINEL_PASSWORD }: Values): RedisPlace | null {
+  if (place?.kind !== 'sentinel') return place ?? null
+  return { ...place, sentinelPassword: REDIS_SENTINEL_PASSWORD ?? null }
 }
 
 /** The environment of the process and, for variables that it does not set, a `.env` file in the working directory. */

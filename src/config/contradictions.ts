@@ -13,6 +13,9 @@ export function contradictions(v: Partial<Values>): string[] {
     ...scopeMistakes(v),
     ...poolerMistakes(v),
   ]
+  if (v.REDIS_SENTINEL_PASSWORD !== undefined && v.REDIS_URL?.kind !== 'sentinel') {
+    problems.push('REDIS_SENTINEL_PASSWORD: says nothing without a REDIS_URL with redis+sentinel://')
+  }
   if (v.DATABASE_URL !== undefined && v.ENCRYPTION_KEYS === undefined) {
     problems.push('ENCRYPTION_KEYS: required when DATABASE_URL is set; docs/configuration.md shows how to generate one')
   }

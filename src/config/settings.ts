@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DEFAULT_RATE_LIMITS } from '../platform/limits.ts'
 import * as field from './fields.ts'
+import { redisPlace } from './redis-place.ts'
 
 /** The port of a gateway that is told none. */
 export const DEFAULT_PORT = 4000
@@ -20,7 +21,8 @@ export const fields = {
   DATABASE_URL: field.urlWithScheme('postgres:', 'postgresql:').optional(),
   DIRECT_DATABASE_URL: field.urlWithScheme('postgres:', 'postgresql:').optional(),
   PGBOUNCER: field.flag.default(false),
-  REDIS_URL: field.urlWithScheme('redis:', 'rediss:').optional(),
+  REDIS_URL: redisPlace.optional(),
+  REDIS_SENTINEL_PASSWORD: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
   ENCRYPTION_KEYS: field.encryptionKeys.optional(),
   CLIENT_NAME: z.string().max(200).default('atgate'),

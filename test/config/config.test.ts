@@ -34,7 +34,7 @@ describe('loadConfig', () => {
     expect(config.frontendUrl).toBe(config.publicUrl)
     expect(config.secure).toBe(false)
     expect(config.database).toEqual({ kind: 'embedded', dataDir: '.data' })
-    expect(config.redisUrl).toBeNull()
+    expect(config.redis).toBeNull()
     expect(config.oauth.requiredScopes).toEqual(['atproto'])
     expect(Object.isFrozen(config)).toBe(true)
   })
@@ -97,6 +97,65 @@ describe('loadConfig', () => {
     expect(pooled.database).toEqual({ kind: 'postgresql', url, directUrl, isPooled: true })
   })
 
+  it.each([
+    ['redis://u:p@cache/2', { kind: 'server', url: 'redis://u:p@cache/2' }],
+    [
+      'redis+sentinel://a,b:1,[::1]:2/the%20master',
+      {
+        kind: 'sentinel',
+        sentinels: [
+          { host: 'a', port: 26379 },
+          { host: 'b', port: 1 },
+          { host: '::1', port: 2 },
+        ],
+        masterName: 'the master',
+        tls: false,
+        credentials: null,
+        sentinelPassword: null,
+      },
+    ],
+    [
+      'rediss+cluster://me:p%2Fw:@d@a,b:1',
+      {
+        kind: 'cluster',
+        nodes: [
+          { host: 'a', port: 6379 },
+          { host: 'b', port: 1 },
+        ],
+        tls: true,
+        credentials: { username: 'me', password: 'p/w:@d' },
+      },
+    ],
+  ])('finds Redis at %s', (REDIS_URL, place) => {
+    expect(loadConfig({ REDIS_URL }).redis).toEqual(place)
+  })
+
+  it('tells the password of the Sentinels from that of the servers', () => {
+    const env = { REDIS_URL: 'rediss+sentinel://:servers@a/m', REDIS_SENTINEL_PASSWORD: 'sentinels' }
+    expect(loadConfig(env).redis).toMatchObject({
+      tls: true,
+      credentials: { password: 'servers' },
+      sentinelPassword: 'sentinels',
+    })
+  })
+
+  it.each([
+    ['http://:hunter2@a', 'must be redis://host:6379'],
+    ['redis+sentinel://:hunter2@a', 'must end with the name of the master'],
+    ['redis+sentinel://:hunter2@a/m/2', 'must be redis://host:6379'],
+    ['redis+cluster://:hunter2@a/2', 'must be redis://host:6379'],
+    ['redis+cluster://hunter2@a', 'must have user:password or :password'],
+    ['redis+cluster://:hunter2%@a', 'must have user:password or :password'],
+    ['redis+cluster://:hunter2@a,b:port', 'host 2 must be'],
+    ['redis+cluster://:hunter2@a,', 'host 2 must be'],
+    ['redis+cluster://:hunter/2@a', 'host 1 must be'],
+    ['redis+cluster://:hunter2@', 'host 1 must be'],
+  ])('refuses REDIS_URL=%s, and does not repeat it', (REDIS_URL, reason) => {
+    const problems = problemsOf({ REDIS_URL })
+    expect(problems).toEqual([expect.stringContaining(`REDIS_URL: ${reason}`)])
+    expect(problems.join()).not.toContain('hunter')
+  })
+
   it('refuses an https PUBLIC_URL with a port, which no authorization server takes as a client id', () => {
     expect(problemsOf({ PUBLIC_URL: 'https://auth.example.com:8443' })).toEqual([
       expect.stringMatching(/^PUBLIC_URL: must have no port/),
@@ -153,6 +212,11 @@ describe('loadConfig', () => {
     ],
     ['a database without encryption keys', { DATABASE_URL: 'postgres://db/x' }, 'ENCRYPTION_KEYS'],
     ['a direct way to no database', { DIRECT_DATABASE_URL: 'postgres://db/x' }, 'DIRECT_DATABASE_URL'],
+    [
+      'a password for no Sentinels',
+      { REDIS_URL: 'redis://a', REDIS_SENTINEL_PASSWORD: 'x' },
+      'REDIS_SENTINEL_PASSWORD',
+    ],
     ['a pooler before no database', { PGBOUNCER: 'on' }, 'PGBOUNCER'],
     [
       'a pooler that migrations cannot pass',

@@ -43,7 +43,11 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
     const { clock, logger } = gateway.runtime
     // Its connections, its copies' store and what it holds in memory are its own; the stores behind them are the same.
     const database = await openDatabase({ kind: 'postgresql', url: databaseUrl })
-    const ephemeral = await createRedisStore({ url: redisUrl, keyPrefix: stores.redisPrefix, logger })
+    const ephemeral = await createRedisStore({
+      place: { kind: 'server', url: redisUrl },
+      keyPrefix: stores.redisPrefix,
+      logger,
+    })
     const clients = await createOAuthClients(gateway.config, gateway.atproto.identities.resolver)
     const { sealer } = gateway.stores
     const { pds } = gateway.atproto

@@ -11,23 +11,27 @@ export type RedisKeys = {
   close(): Promise<void>
 }
 
-export function openRedisKeys(prefix: string): RedisKeys {
-  const client = new Redis(REDIS_URL)
-  const keys = () => client.keys(`${prefix}*`)
+/** @param urls every server that has some of the keys */
+export function openRedisKeys(prefix: string, urls: readonly string[] = [REDIS_URL]): RedisKeys {
+  // A server that changes its role resets its connections. What is asked meanwhile fails by itself.
+  const clients = urls.map((url) => new Redis(url).on('error', () => undefined))
+  const each = async (work: (client: Redis, key: string) => Promise<unknown>) => {
+    for (const client of clients) for (const key of await client.keys(`${prefix}*`)) await work(client, key)
+  }
   return {
-    async age(ms) {
-      for (const key of await keys()) {
+    age: (ms) =>
+      each(async (client, key) => {
         const left = (await client.pttl(key)) - ms
         await (left > 0 ? client.pexpire(key, left) : client.del(key))
-      }
-    },
+      }),
     async dump() {
-      const lines = (await keys()).map(async (key) => `${key} ${await client.get(key)}`)
-      return (await Promise.all(lines)).join('\n')
+      const lines: string[] = []
+      await each(async (client, key) => lines.push(`${key} ${await client.get(key)}`))
+      return lines.join('\n')
     },
     async close() {
-      for (const key of await keys()) await client.del(key)
-      client.disconnect()
+      await each((client, key) => client.del(key))
+      for (const client of clients) client.disconnect()
     },
   }
 }

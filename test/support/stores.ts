@@ -112,7 +112,7 @@ export async function openServices(
   })
   const keyPrefix = `atgate-test:${randomUUID()}:`
   const ephemeral = await createRedisStore({
-    url: await through(REDIS_URL),
+    place: { kind: 'server', url: await through(REDIS_URL) },
     keyPrefix,
     logger: pino({ level: 'silent' }),
   })

@@ -1,61 +1,64 @@
 import { once } from 'node:events'
-import { Redis, type RedisOptions } from 'ioredis'
-import { SECOND } from '../../platform/clock.ts'
+import { Cluster, type Redis } from 'ioredis'
+import type { RedisPlace } from '../../config/redis-place.ts'
 import { StoreUnavailable } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { StartError } from '../../platform/start-error.ts'
-import { logAvailability, UNWATCHED } from '../availability.ts'
+import { logAvailability } from '../availability.ts'
+import { watchCluster } from './cluster-availability.ts'
+import { CONNECT_TIMEOUT, openRedisClients, type RedisClient } from './redis-clients.ts'
+import { explainRefusal, nodeError, withoutCommand } from './redis-refusals.ts'
 
-/** A command fails within seconds while the server is unreachable. The client reconnects by itself. */
-const OPTIONS = {
-  enableOfflineQueue: false,
-  maxRetriesPerRequest: 0,
-  connectTimeout: 3 * SECOND,
-  commandTimeout: 2 * SECOND,
-  // Without this, a server that disappears without closing the connection is noticed when TCP gives up, after 15
-  // minutes.
-  socketTimeout: 3 * SECOND,
-  retryStrategy: (attempt: number) => Math.min(attempt * 100, SECOND),
-  // After a failover the old primary may still respond, as a replica, while its name already resolves to the new one.
-  reconnectOnError: (error: Error) => respCode(error) === 'READONLY',
-} satisfies RedisOptions
-
-type ConnectionOptions = {
-  keyPrefix?: string
-  autoResubscribe?: boolean
-  logger?: Pick<Logger, 'warn' | 'info'>
+type Options = {
+  keyPrefix: string
+  logger: Pick<Logger, 'warn' | 'info'>
 }
-
-/** What a server says that will not take the user or the password: no time will change that. */
-const REFUSALS = ['WRONGPASS', 'NOAUTH', 'NOPERM']
 
 /**
- * Opens a connection and waits until it is ready. If the server is unreachable, returns anyway and keeps reconnecting.
- * @throws StartError when the server refuses the user or the password
+ * Opens what sends commands and what listens, and waits until both are ready. If Redis is unreachable, returns anyway,
+ * and both keep connecting.
+ * @throws StartError when Redis refuses what is set: the user, the password or the name of the master
  */
-export async function connectRedis(url: string, { logger, ...options }: ConnectionOptions): Promise<Redis> {
-  const client = new Redis(url, { ...OPTIONS, ...options })
-  const availability = logger === undefined ? UNWATCHED : logAvailability('ephemeral store', logger)
-  client.on('error', (error: Error) => availability.away(withoutCommand(error)))
-  client.on('ready', () => availability.there())
-  const refused = new Promise<never>((_resolve, reject) => {
-    client.on('error', (error: Error) => {
-      if (REFUSALS.includes(respCode(error) ?? '')) reject(new StartError(REFUSED, { cause: withoutCommand(error) }))
-    })
-  })
-  const ready = once(client, 'ready', { signal: AbortSignal.timeout(OPTIONS.connectTimeout) }).catch(() => undefined)
+export async function connectRedis(
+  place: RedisPlace,
+  { keyPrefix, logger }: Options,
+): Promise<{ commands: RedisClient; subscriptions: Redis }> {
+  const { commands, openSubscriptions } = openRedisClients(place, keyPrefix)
+  logOutages(commands, logger)
+  const clients: RedisClient[] = [commands]
   try {
-    await Promise.race([ready, refused])
+    await readyUnlessRefused(commands, place)
+    const subscriptions = openSubscriptions()
+    clients.push(subscriptions)
+    // The other connection reports outages: this one would say the same.
+    subscriptions.on('error', () => undefined)
+    if (commands.status === 'ready') await readyUnlessRefused(subscriptions, place)
+    return { commands, subscriptions }
   } catch (error) {
-    client.disconnect()
+    for (const client of clients) client.disconnect()
     throw error
-  } finally {
-    refused.catch(() => undefined)
   }
-  return client
 }
 
-const REFUSED = 'Redis refuses the user or the password in REDIS_URL. Check both, and that they may use every command.'
+function logOutages(client: RedisClient, logger: Options['logger']): void {
+  const availability = logAvailability('ephemeral store', logger)
+  if (client instanceof Cluster) watchCluster(client, availability)
+  else {
+    client.on('error', (error: Error) => availability.away(withoutCommand(error)))
+    client.on('ready', () => availability.there())
+  }
+}
+
+async function readyUnlessRefused(client: RedisClient, place: RedisPlace): Promise<void> {
+  const refused = new Promise<never>((_resolve, reject) => {
+    client.on('error', (error: Error) => {
+      const refusal = explainRefusal(nodeError(error), place)
+      if (refusal !== null) reject(refusal)
+    })
+  })
+  refused.catch(() => undefined)
+  const ready = once(client, 'ready', { signal: AbortSignal.timeout(CONNECT_TIMEOUT) }).catch(() => undefined)
+  await Promise.race([ready, refused])
+}
 
 /**
  * Runs a Redis operation and translates its failure, whatever it is, to SERVICE_UNAVAILABLE. An absent key is no
@@ -67,18 +70,4 @@ export async function translateOutage<T>(operation: () => Promise<T>): Promise<T
   } catch (error) {
     throw new StoreUnavailable('ephemeral store', withoutCommand(error))
   }
-}
-
-/** The error code in a server's reply: in RESP it is the first word of the message. */
-function respCode({ message }: Error): string | undefined {
-  return message.split(' ', 1)[0]
-}
-
-/**
- * Removes the failed command, which ioredis attaches to its errors. It would log keys, values, and the password of an
- * AUTH.
- */
-function withoutCommand(error: unknown): unknown {
-  if (error instanceof Error) Reflect.deleteProperty(error, 'command')
-  return error
 }

@@ -1,3 +1,4 @@
+import type { RedisPlace } from '../../config/redis-place.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { EphemeralStore } from './ephemeral-store.ts'
 import { limiterCounter } from './limiter-counter.ts'
@@ -6,22 +7,20 @@ import { connectRedis, translateOutage } from './redis-connection.ts'
 import { createRedisLimiter } from './redis-limiter.ts'
 
 type Options = {
-  url: string
-  /** Prefix of every key and channel, so that the server can be shared. */
+  place: RedisPlace
+  /** Prefix of every key and channel, so that Redis can be shared. */
   keyPrefix?: string
   logger: Pick<Logger, 'warn' | 'info'>
 }
 
 /**
- * The ephemeral store on Redis 6.2 or later, or Valkey. Waits until it is connected. If the server is unreachable,
- * returns anyway, and operations reject with SERVICE_UNAVAILABLE until the server is back.
+ * The ephemeral store on Redis 6.2 or later, or Valkey: one server, servers under Sentinel, or a cluster. Waits until it
+ * is connected. If Redis is unreachable, returns anyway, and operations reject with SERVICE_UNAVAILABLE until it is
+ * back.
+ * @throws StartError when Redis refuses what is set
  */
-export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: Options): Promise<EphemeralStore> {
-  const [commands, subscriptions] = await Promise.all([
-    connectRedis(url, { keyPrefix, logger }),
-    // A connection that subscribes can do nothing else. It has no logger: the other connection reports an outage.
-    connectRedis(url, { autoResubscribe: false }),
-  ])
+export async function createRedisStore({ place, keyPrefix = 'atgate:', logger }: Options): Promise<EphemeralStore> {
+  const { commands, subscriptions } = await connectRedis(place, { keyPrefix, logger })
   const channels = createRedisChannels(subscriptions)
 
   return {
@@ -44,7 +43,8 @@ export async function createRedisStore({ url, keyPrefix = 'atgate:', logger }: O
     counter: (options) => limiterCounter(createRedisLimiter(commands, options)),
 
     async ping() {
-      await translateOutage(() => commands.ping())
+      // A key, because any node of a cluster answers PING, even while the cluster takes no keys.
+      await translateOutage(() => commands.exists('ping'))
     },
 
     async close() {

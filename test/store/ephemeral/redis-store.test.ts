@@ -10,27 +10,15 @@ import { openRedisKeys } from '../../support/redis-keys.ts'
 import { REDIS_URL } from '../../support/services.ts'
 import { proxyUrl } from '../../support/tcp-proxy.ts'
 import { ephemeralStoreContract } from './ephemeral-store.contract.ts'
+import { openHarness } from './redis-harness.ts'
 
 const unavailable = { code: 'SERVICE_UNAVAILABLE' }
 const TTL = { ttlMs: 60_000 }
+const PLACE = { kind: 'server', url: REDIS_URL } as const
 const newPrefix = () => `atgate-test:${randomUUID()}:`
 
 describe.skipIf(!inject('services').redis)('the Redis store', () => {
-  ephemeralStoreContract(async () => {
-    const keyPrefix = newPrefix()
-    const options = { url: REDIS_URL, keyPrefix, logger: pino({ level: 'silent' }) }
-    const [store, other] = await Promise.all([createRedisStore(options), createRedisStore(options)])
-    const keys = openRedisKeys(keyPrefix)
-    return {
-      store,
-      other,
-      advance: (ms) => keys.age(ms),
-      async close() {
-        await keys.close()
-        await Promise.all([store.close(), other.close()])
-      },
-    }
-  })
+  ephemeralStoreContract(() => openHarness(PLACE, [REDIS_URL]))
 
   it('shares a server with others of another prefix', async () => {
     const [one, two] = [await open(onTestFinished), await open(onTestFinished)]
@@ -50,7 +38,9 @@ describe.skipIf(!inject('services').redis)('the Redis store', () => {
     url.password = 'the-password'
     const lines: string[] = []
     const logger = pino({}, { write: (line: string) => void lines.push(line) })
-    const refused = await createRedisStore({ url: url.href, logger }).catch((error: unknown) => error)
+    const refused = await createRedisStore({ place: { kind: 'server', url: url.href }, logger }).catch(
+      (error: unknown) => error,
+    )
     expect(refused).toBeInstanceOf(StartError)
     expect(refused).toMatchObject({ cause: { message: expect.stringContaining('WRONGPASS') } })
     expect([...lines, inspect(refused)].join()).not.toContain('the-password')
@@ -141,7 +131,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
   it('counts for all replicas, and each by itself while Redis is away', async ({ expect, onTestFinished }) => {
     const { proxy, url } = await openProxy(onTestFinished)
     const { store, client, keyPrefix } = await open(onTestFinished, url)
-    const other = await createRedisStore({ url: REDIS_URL, keyPrefix, logger: pino({ level: 'silent' }) })
+    const other = await createRedisStore({ place: PLACE, keyPrefix, logger: pino({ level: 'silent' }) })
     onTestFinished(() => other.close())
     const options = { name: 'starts', points: 3, windowMs: 60_000 }
     const [counter, replica] = [store.counter(options), other.counter(options)]
@@ -206,7 +196,7 @@ async function open(atEnd: TestContext['onTestFinished'], url = REDIS_URL) {
   const logger = pino({}, { write: (line: string) => void lines.push(line) })
   const client = new Redis(REDIS_URL)
   const keys = openRedisKeys(keyPrefix)
-  const store = await createRedisStore({ url, keyPrefix, logger })
+  const store = await createRedisStore({ place: { kind: 'server', url }, keyPrefix, logger })
   atEnd(async () => {
     await store.close()
     await keys.close()

@@ -18,10 +18,11 @@ export type ProxyProgram = {
   args(file: string, folder: string): string[]
 }
 
-/** A running proxy, with the recipe as users copy it: only the three addresses differ. */
+/** A running proxy, with the recipe as users copy it: only the addresses differ. */
 export type RunningProxy = { output(): string; close(): Promise<void> }
 
-export type ProxyAddresses = { listens: number; gateway: number; service: number }
+/** The ports of the proxy and of what stands behind it: those that the recipe names. */
+export type ProxyAddresses = { listens: number; gateway: number; replica?: number; service?: number }
 
 const FOLDER = new URL('../../examples/proxies/', import.meta.url)
 
@@ -42,6 +43,9 @@ export const NGINX: ProxyProgram = {
     }`,
   args: (file, folder) => ['-p', folder, '-c', file],
 }
+
+/** nginx before two replicas of the gateway alone. */
+export const NGINX_BEFORE_REPLICAS: ProxyProgram = { ...NGINX, recipe: ['nginx-replicas.conf'] }
 
 export const CADDY: ProxyProgram = {
   name: 'Caddy',
@@ -102,9 +106,10 @@ export async function startProxy(program: ProxyProgram, addresses: ProxyAddresse
   }
 }
 
-function readdress(text: string, { listens, gateway, service }: ProxyAddresses): string {
+function readdress(text: string, { listens, gateway, replica, service }: ProxyAddresses): string {
   return text
     .replaceAll('127.0.0.1:4000', `127.0.0.1:${gateway}`)
+    .replaceAll('127.0.0.1:4001', `127.0.0.1:${replica}`)
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${service}`)
     .replaceAll(/(listen |bind :|http:\/\/:)8000/g, `$1${listens}`)
 }

@@ -59,6 +59,9 @@ async function startServer({ password, settings, args = [] }: Program): Promise<
   }
 }
 
+/** One server, without replicas. */
+export const startRedis = (): Promise<RedisServer> => startServer({ password: SERVER_PASSWORD, settings: ['save ""'] })
+
 /** A server and its replica, watched by three Sentinels. */
 export type Watched = {
   /** For REDIS_URL. */

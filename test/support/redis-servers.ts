@@ -26,14 +26,23 @@ export type RedisServer = {
   close(): Promise<void>
 }
 
-type Program = { password: string; settings: readonly string[]; args?: readonly string[] }
+/** The files of a certificate for 127.0.0.1 and localhost. With it a server speaks TLS alone. */
+export type ServerCertificate = { cert: string; key: string }
 
-async function startServer({ password, settings, args = [] }: Program): Promise<RedisServer> {
+type Program = {
+  password: string
+  settings: readonly string[]
+  args?: readonly string[]
+  certificate?: ServerCertificate | undefined
+}
+
+async function startServer({ password, settings, args = [], certificate }: Program): Promise<RedisServer> {
   const [port, folder] = [await freePort(), await mkdtemp(join(tmpdir(), 'atgate-redis-'))]
   const file = join(folder, 'redis.conf')
-  const common = [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, `requirepass "${password}"`]
+  const listening = certificate === undefined ? [`port ${port}`] : overTls(port, certificate)
+  const common = [...listening, 'bind 127.0.0.1', `dir ${folder}`, `requirepass "${password}"`]
   await writeFile(file, [...common, ...settings, ''].join('\n'))
-  const url = `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}`
+  const url = `${schemeOf(certificate)}://:${encodeURIComponent(password)}@127.0.0.1:${port}`
   let child: ChildProcess
 
   async function start() {
@@ -62,6 +71,21 @@ async function startServer({ password, settings, args = [] }: Program): Promise<
 /** One server, without replicas. */
 export const startRedis = (): Promise<RedisServer> => startServer({ password: SERVER_PASSWORD, settings: ['save ""'] })
 
+const schemeOf = (certificate: ServerCertificate | undefined) => (certificate === undefined ? 'redis' : 'rediss')
+
+/** Among each other, too. */
+function overTls(port: number, { cert, key }: ServerCertificate): string[] {
+  return [
+    'port 0',
+    `tls-port ${port}`,
+    `tls-cert-file ${cert}`,
+    `tls-key-file ${key}`,
+    `tls-ca-cert-file ${cert}`,
+    'tls-auth-clients no',
+    'tls-replication yes',
+  ]
+}
+
 /** A server and its replica, watched by three Sentinels. */
 export type Watched = {
   /** For REDIS_URL. */
@@ -78,12 +102,13 @@ export type Watched = {
 const NAME = 'the-master'
 
 /** The Sentinels notice after a second that the master is gone. */
-export async function startWatched(): Promise<Watched> {
+export async function startWatched(certificate?: ServerCertificate): Promise<Watched> {
   const settings = ['save ""', `masterauth "${SERVER_PASSWORD}"`, 'repl-diskless-sync-delay 0']
-  const master = await startServer({ password: SERVER_PASSWORD, settings })
+  const master = await startServer({ password: SERVER_PASSWORD, settings, certificate })
   const replica = await startServer({
     password: SERVER_PASSWORD,
     settings: [...settings, `replicaof 127.0.0.1 ${master.port}`],
+    certificate,
   })
   const watch = [
     `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 2`,
@@ -94,7 +119,9 @@ export async function startWatched(): Promise<Watched> {
     `sentinel sentinel-pass "${SENTINEL_PASSWORD}"`,
   ]
   const sentinels = await Promise.all(
-    [1, 2, 3].map(() => startServer({ password: SENTINEL_PASSWORD, settings: watch, args: ['--sentinel'] })),
+    [1, 2, 3].map(() =>
+      startServer({ password: SENTINEL_PASSWORD, settings: watch, args: ['--sentinel'], certificate }),
+    ),
   )
   const all = [...sentinels, replica, master]
   const askAll = (command: string) =>
@@ -111,7 +138,7 @@ export async function startWatched(): Promise<Watched> {
   })
   const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
   return {
-    url: `redis+sentinel://:${encodeURIComponent(SERVER_PASSWORD)}@${hosts}/${NAME}`,
+    url: `${schemeOf(certificate)}+sentinel://:${encodeURIComponent(SERVER_PASSWORD)}@${hosts}/${NAME}`,
     master,
     replica,
     agreeOn: (port) =>
@@ -138,13 +165,20 @@ export type RedisCluster = {
 }
 
 /** The nodes notice after a second that another one is gone. */
-export async function startCluster(): Promise<RedisCluster> {
+export async function startCluster(certificate?: ServerCertificate): Promise<RedisCluster> {
   const buses = [await freePort(), await freePort(), await freePort()]
   const nodes = await Promise.all(
     buses.map((bus) =>
       startServer({
         password: SERVER_PASSWORD,
-        settings: ['save ""', 'cluster-enabled yes', `cluster-port ${bus}`, 'cluster-node-timeout 1000'],
+        settings: [
+          'save ""',
+          'cluster-enabled yes',
+          `cluster-port ${bus}`,
+          'cluster-node-timeout 1000',
+          ...(certificate === undefined ? [] : ['tls-cluster yes']),
+        ],
+        certificate,
       }),
     ),
   )
@@ -162,7 +196,7 @@ export async function startCluster(): Promise<RedisCluster> {
   })
   const hosts = nodes.map(({ port }) => `localhost:${port}`).join(',')
   return {
-    url: `redis+cluster://:${encodeURIComponent(SERVER_PASSWORD)}@${hosts}`,
+    url: `${schemeOf(certificate)}+cluster://:${encodeURIComponent(SERVER_PASSWORD)}@${hosts}`,
     nodes,
     async takeOut(index) {
       const gone = nodes[index]

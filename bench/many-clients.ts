@@ -38,9 +38,10 @@ async function writeBatch(db: PrismaClient, rows: readonly Row[], sealed: string
     `INSERT INTO "Account" ("did", "handle", "displayName", "pdsUrl", "refreshedAt", "lookUpAfter")
      SELECT ${did}, left(id, 12) || '.example.com', 'Alice', 'https://pds.example.com', now(), ${inTwoWeeks} FROM input`,
     `INSERT INTO "SessionGroup" ("id", "activeDid") SELECT id, ${did} FROM input`,
-    `INSERT INTO "Grant" ("id", "did", "issuer", "scope", "sealed", "expiresAt", "updatedAt", "refreshAfter")
+    `INSERT INTO "Grant" ("id", "did", "issuer", "scope", "sealed", "expiresAt", "updatedAt", "refreshAfter",
+                          "keepAliveAfter")
      SELECT id, ${did}, 'https://pds.example.com', 'atproto transition:generic', $3::text, ${inTwoWeeks}, now(),
-            ${inTwoWeeks} FROM input`,
+            ${inTwoWeeks}, ${inTwoWeeks} FROM input`,
     `INSERT INTO "Session" ("id", "kind", "did", "groupId", "grantId", "userAgent", "createdAt", "authenticatedAt",
                             "linkedAt", "exchangedAt", "lastUsedAt", "expiresAt")
      SELECT id, 'BROWSER', ${did}, id, id, 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',

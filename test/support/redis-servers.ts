@@ -21,6 +21,9 @@ export type RedisServer = {
   url: string
   /** Ends it at once, as when its machine is gone. */
   kill(): Promise<void>
+  /** Stops it in the middle of what it does: its connections stand, and nothing is answered. */
+  freeze(): void
+  thaw(): void
   /** Starts it again, where it was, with what it knew of the others. */
   start(): Promise<void>
   close(): Promise<void>
@@ -60,6 +63,8 @@ async function startServer({ password, settings, args = [], certificate }: Progr
     port,
     url,
     kill,
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     start,
     async close() {
       await kill()
@@ -94,14 +99,14 @@ export type Watched = {
   replica: RedisServer
   /** Waits until the Sentinels agree on the master at this port. */
   agreeOn(port: number): Promise<void>
-  /** Lets the Sentinels make the replica the master, while both live. */
-  failOver(): Promise<void>
+  /** Lets the Sentinels make the replica the master, while both live, and waits until they agree on it. */
+  replaceMaster(): Promise<void>
   close(): Promise<void>
 }
 
 const NAME = 'the-master'
 
-/** The Sentinels notice after a second that the master is gone. */
+/** The Sentinels notice after two seconds that the master is gone. */
 export async function startWatched(certificate?: ServerCertificate): Promise<Watched> {
   const settings = ['save ""', `masterauth "${SERVER_PASSWORD}"`, 'repl-diskless-sync-delay 0']
   const master = await startServer({ password: SERVER_PASSWORD, settings, certificate })
@@ -113,7 +118,7 @@ export async function startWatched(certificate?: ServerCertificate): Promise<Wat
   const watch = [
     `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 2`,
     `sentinel auth-pass ${NAME} "${SERVER_PASSWORD}"`,
-    `sentinel down-after-milliseconds ${NAME} 1000`,
+    `sentinel down-after-milliseconds ${NAME} 2000`,
     `sentinel failover-timeout ${NAME} 5000`,
     // By which they ask each other.
     `sentinel sentinel-pass "${SENTINEL_PASSWORD}"`,
@@ -137,16 +142,20 @@ export async function startWatched(certificate?: ServerCertificate): Promise<Wat
     )
   })
   const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
+  const agreeOn = (port: number) =>
+    until(`a master on port ${port}`, async () =>
+      (await askAll('GET-MASTER-ADDR-BY-NAME')).every((address) => Number((address as string[])[1]) === port),
+    )
   return {
     url: `${schemeOf(certificate)}+sentinel://:${encodeURIComponent(SERVER_PASSWORD)}@${hosts}/${NAME}`,
     master,
     replica,
-    agreeOn: (port) =>
-      until(`a master on port ${port}`, async () =>
-        (await askAll('GET-MASTER-ADDR-BY-NAME')).every((address) => Number((address as string[])[1]) === port),
-      ),
-    async failOver() {
-      await ask(sentinels[0]?.url ?? '', (redis) => redis.call('SENTINEL', 'FAILOVER', NAME))
+    agreeOn,
+    async replaceMaster() {
+      // Refused until the Sentinel has heard enough of the replica.
+      const begin = () => ask(sentinels[0]?.url ?? '', (redis) => redis.call('SENTINEL', 'FAILOVER', NAME))
+      await until('a failover that has begun', async () => (await begin()) === 'OK')
+      await agreeOn(replica.port)
     },
     async close() {
       for (const server of all) await server.close()
@@ -164,7 +173,7 @@ export type RedisCluster = {
   close(): Promise<void>
 }
 
-/** The nodes notice after a second that another one is gone. */
+/** The nodes notice after two seconds that another one is gone. */
 export async function startCluster(certificate?: ServerCertificate): Promise<RedisCluster> {
   const buses = [await freePort(), await freePort(), await freePort()]
   const nodes = await Promise.all(
@@ -175,7 +184,7 @@ export async function startCluster(certificate?: ServerCertificate): Promise<Red
           'save ""',
           'cluster-enabled yes',
           `cluster-port ${bus}`,
-          'cluster-node-timeout 1000',
+          'cluster-node-timeout 2000',
           ...(certificate === undefined ? [] : ['tls-cluster yes']),
         ],
         certificate,

@@ -52,6 +52,16 @@ describe.runIf(mayRun)('the Redis store, over a cluster', () => {
     await store.close()
   })
 
+  it.each([0, 1, 2])('hangs no longer than an operation may take while node %i hangs', async (index) => {
+    const { store, works, failsSoon } = await openLoggedStore(place())
+    await works()
+    cluster.nodes[index]?.freeze()
+    await failsSoon()
+    cluster.nodes[index]?.thaw()
+    await works()
+    await store.close()
+  })
+
   it('says the outage of all nodes once, and works again by itself', async () => {
     const { store, lines, works, failsSoon } = await openLoggedStore(place())
     for (const node of cluster.nodes) await node.kill()

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import {
   hasRedisServer,
   SENTINEL_PASSWORD,
@@ -11,31 +11,36 @@ import { openHarness, openLoggedStore, placeOf, refusalOf } from './redis-harnes
 
 const mayRun = inject('tier') === 'full' && hasRedisServer
 
-describe.runIf(mayRun)('the Redis store, by Sentinel', () => {
+const placeBy = ({ url }: Watched) => placeOf({ REDIS_URL: url, REDIS_SENTINEL_PASSWORD: SENTINEL_PASSWORD })
+
+describe.runIf(mayRun)('the Redis store, by Sentinel, when the master changes', () => {
   let watched: Watched
-  beforeAll(async () => {
+  beforeEach(async () => {
     watched = await startWatched()
   })
-  afterAll(() => watched?.close())
-  const place = () => placeOf({ REDIS_URL: watched.url, REDIS_SENTINEL_PASSWORD: SENTINEL_PASSWORD })
-
-  describe('while nothing happens', () => {
-    ephemeralStoreContract(() => openHarness(place(), [watched.master.url]))
-  })
+  afterEach(() => watched?.close())
 
   it('goes on with the new master when the Sentinels replace one that lives', async () => {
-    const { store, works } = await openLoggedStore(place())
-    await watched.failOver()
+    const { store, works } = await openLoggedStore(placeBy(watched))
+    await works()
+    await watched.replaceMaster()
+    await works()
+    await store.close()
+  })
+
+  it('goes on with the new master when the old one hangs', async () => {
+    const { store, works, failsSoon } = await openLoggedStore(placeBy(watched))
+    watched.master.freeze()
+    await failsSoon()
     await watched.agreeOn(watched.replica.port)
     await works()
-    await watched.failOver()
-    await watched.agreeOn(watched.master.port)
+    watched.master.thaw()
     await works()
     await store.close()
   })
 
   it('says the outage once when the master is gone, and works again by itself', async () => {
-    const { store, keys, lines, works, failsSoon } = await openLoggedStore(place(), [watched.replica.url])
+    const { store, keys, lines, works, failsSoon } = await openLoggedStore(placeBy(watched), [watched.replica.url])
     await store.set('key', 'value', { ttlMs: 60_000 })
     await expect.poll(() => keys.dump(), { timeout: 30_000 }).toContain('value')
 
@@ -47,6 +52,18 @@ describe.runIf(mayRun)('the Redis store, by Sentinel', () => {
     expect(lines.map(({ msg }) => msg)).toEqual(['ephemeral store not reachable', 'ephemeral store reachable again'])
     await keys.close()
     await store.close()
+  })
+})
+
+describe.runIf(mayRun)('the Redis store, by Sentinel', () => {
+  let watched: Watched
+  beforeAll(async () => {
+    watched = await startWatched()
+  })
+  afterAll(() => watched?.close())
+
+  describe('while nothing happens', () => {
+    ephemeralStoreContract(() => openHarness(placeBy(watched), [watched.master.url]))
   })
 
   it.each([

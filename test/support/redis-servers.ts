@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { freePort } from '../../src/sandbox/network.ts'
+import { freePort } from './free-port.ts'
 
 /** Whether this machine has Redis's own program, which is also its Sentinel and the node of a cluster. */
 export const hasRedisServer = spawnSync('redis-server', ['--version']).status === 0

@@ -19,3 +19,5 @@ process.on('message', (message) => {
   process.send?.({ rss, used: heapUsed + external })
 })
 process.once('SIGTERM', () => app.close().then(() => process.exit(0)))
+// A benchmark that has failed stops nothing.
+process.once('disconnect', () => process.exit(0))

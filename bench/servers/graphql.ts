@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import SchemaBuilder from '@pothos/core'
 import { createYoga } from 'graphql-yoga'
+import { announce } from './announce.ts'
 
-// The baseline: graphql-yoga and Pothos over node:http, which answer the benchmark's query from a constant. No cookie,
+// The baseline of `currentUser`: graphql-yoga and Pothos over node:http, which answer the benchmark's query from a constant. No cookie,
 // no store. The gateway's plugins extend Pothos's global types, which then require options of plugins that are not
 // loaded here.
 const options = { defaultFieldNullability: false } as never
@@ -33,5 +33,4 @@ builder.queryType({
   fields: (t) => ({ currentUser: t.field({ type: CurrentUser, nullable: true, resolve: () => user }) }),
 })
 
-const server = createServer(createYoga({ schema: builder.toSchema(), logging: false, graphiql: false }))
-server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+announce(createServer(createYoga({ schema: builder.toSchema(), logging: false, graphiql: false })))

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { newId, newSecret } from '../src/platform/random.ts'
-import { freePort } from '../src/sandbox/network.ts'
+import { freePort } from '../test/support/free-port.ts'
 import { openRedisKeys } from '../test/support/redis-keys.ts'
 import { REDIS_URL } from '../test/support/services.ts'
 import type { Cores } from './cores.ts'

@@ -1,6 +1,9 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
+import { drawResults } from '../bench/draw-results.ts'
+import type { Results } from '../bench/results.ts'
+import { withResults } from '../bench/results-tables.ts'
 
 const read = (file: string) => readFileSync(file, 'utf8')
 
@@ -44,4 +47,10 @@ it.each([...globSync('*.md'), ...globSync('docs/**/*.md')])('every source file t
     ([, path = '']) => path,
   )
   expect(paths.filter((path) => !existsSync(path))).toEqual([])
+})
+
+it('docs/performance.md shows what docs/performance.json has', () => {
+  const results = JSON.parse(read('docs/performance.json')) as Results
+  expect(read('docs/performance.svg')).toBe(drawResults(results))
+  expect(read('docs/performance.md')).toBe(withResults(read('docs/performance.md'), results))
 })

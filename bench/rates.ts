@@ -36,7 +36,7 @@ export async function measureRates<Name extends string>(
   const samples = Object.fromEntries(names.map((name) => [name, [] as Sample[]])) as Record<Name, Sample[]>
   for (const name of names) await measure(rows[name], WARM_UP_SECONDS)
   for (let round = 1; round <= rounds; round++) {
-    // To and fro: of two gateways that are the same, the one that is asked first was a tenth slower.
+    // To and fro, so that what a server leaves behind for the next one does not always count against the same one.
     for (const name of round % 2 === 0 ? names.toReversed() : names) {
       samples[name].push(await measure(rows[name], seconds))
     }

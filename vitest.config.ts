@@ -52,7 +52,7 @@ export default defineConfig(({ mode }) => ({
     globalSetup: 'test/support/global-setup.ts',
     provide: { tier: mode === 'full' ? 'full' : 'usual' },
     // Tests of a gateway wait for the PDS or for Chromium most of the time. Vitest's own default leaves one core idle.
-    maxWorkers: 3 * availableParallelism(),
+    maxWorkers: 2 * availableParallelism(),
     // A whole gateway takes more than a second to import, and a database a second to open. Neither keeps anything in its
     // modules that a test could see, so files share processes.
     isolate: false,

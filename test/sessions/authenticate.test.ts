@@ -135,7 +135,7 @@ describe('authenticate', () => {
   describe('what a token reaches', () => {
     it('is what authenticated before it was minted', async () => {
       const { groupId } = alice.session
-      const later = new Date(gateway.clock() + 1)
+      const later = new Date(gateway.clock() + 10 * SECOND)
       const bob = await build({ handle: 'bob.test', groupId, authenticatedAt: later })
       const reached = async (token: string) =>
         (await byCookie(token))?.client?.accounts.map(({ account }) => account.handle)
@@ -148,7 +148,7 @@ describe('authenticate', () => {
     it('is the last of two sessions of one account that it may reach', async () => {
       const { groupId } = alice.session
       const between = gateway.clock() + 1
-      const authenticatedAt = new Date(gateway.clock() + 2)
+      const authenticatedAt = new Date(between + 1)
       const again = await build({ groupId, authenticatedAt })
       const reached = async (token: string) => (await byCookie(token))?.client?.accounts.map(({ id }) => id)
       const parts = (now: number) => ({ db: gateway.stores.db, now })

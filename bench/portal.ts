@@ -5,6 +5,7 @@ import { createLogger } from '../src/platform/logger.ts'
 import { openDatabase } from '../src/store/sql/database.ts'
 import { chromiumPath, launchChromium } from '../test/support/chromium.ts'
 import { freePort } from '../test/support/free-port.ts'
+import { median } from './results.ts'
 
 // Measures what a new user waits for: the portal in Chromium, from an empty cache to the sign-in form.
 const LOADS = 15
@@ -56,7 +57,6 @@ function readPage(): Load {
   }
 }
 
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
 const executable = chromiumPath()

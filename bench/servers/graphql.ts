@@ -3,9 +3,9 @@ import SchemaBuilder from '@pothos/core'
 import { createYoga } from 'graphql-yoga'
 import { announce } from './announce.ts'
 
-// The baseline of `currentUser`: graphql-yoga and Pothos over node:http, which answer the benchmark's query from a constant. No cookie,
-// no store. The gateway's plugins extend Pothos's global types, which then require options of plugins that are not
-// loaded here.
+// The baseline of `currentUser`: graphql-yoga and Pothos over node:http, which answer the benchmark's query from a
+// constant. No cookie, no store. The gateway's plugins extend Pothos's global types, which then require options of
+// plugins that are not loaded here.
 const options = { defaultFieldNullability: false } as never
 const builder = new SchemaBuilder<{ DefaultFieldNullability: false }>(options)
 const user = JSON.parse(process.env.BENCH_ANSWER ?? '{}') as {

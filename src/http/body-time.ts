@@ -21,7 +21,7 @@ export function boundBodyTime(
   limits: Pick<ConnectionLimits, 'request'>,
   isUpload: (request: FastifyRequest) => boolean,
 ) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     if (request.raw.complete) return
     reply.raw.once('finish', () => endAfterAnswer(request.raw))
     if (isUpload(request)) return

@@ -71,7 +71,7 @@ export function drainConnections(server: Server, { leaving }: Pick<Runtime, 'lea
  * @throws GatewayError SERVICE_UNAVAILABLE
  */
 export function refuseWhenClosing({ closing }: Pick<Runtime, 'closing'>) {
-  return async (request: FastifyRequest): Promise<void> => {
+  return (request: FastifyRequest): void => {
     if (closing.aborted && !isProbe(request)) throw shuttingDown()
   }
 }

@@ -22,7 +22,7 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
  */
 export function requestLog(logger: Logger) {
   const log = plainLog(logger)
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     log[isProbe(request) ? 'debug' : 'info'](
       {
         reqId: request.id,
@@ -34,10 +34,11 @@ export function requestLog(logger: Logger) {
       },
       'request',
     )
+    done()
   }
 }
 
 /** Tells the client the id by which the log has its request. */
-export async function sendRequestId(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+export function sendRequestId(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('x-request-id', request.id)
 }

@@ -1,12 +1,13 @@
 import cookiePlugin from '@fastify/cookie'
 import cors from '@fastify/cors'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { CALLBACK_PATH, CLIENT_METADATA_PATH, JWKS_PATH } from '../atproto/client.ts'
 import type { Gateway } from '../gateway.ts'
 import type { Services } from '../services/services.ts'
 import { readMigrations } from '../store/sql/migrations.ts'
 import { boundBodyTime } from './body-time.ts'
 import { callbackHandler } from './callback.ts'
+import { inOrder } from './checks.ts'
 import { boundConnections, type ConnectionLimits, connectionOptions } from './connections.ts'
 import { createCookies } from './cookies.ts'
 import { refuseWhenClosing } from './draining.ts'
@@ -73,13 +74,13 @@ export async function createServer(
   // Only JSON is accepted. An HTML form on another site can send text/plain.
   server.removeContentTypeParser('text/plain')
   server.addHook('onResponse', requestLog(gateway.runtime.logger))
-  server.addHook('onRequest', sendRequestId)
-  server.addHook('onRequest', refuseSecondHost)
-  server.addHook('onRequest', boundBodyTime(connectionLimits, isXrpc))
+  server.addHook(
+    'onRequest',
+    inOrder(sendRequestId, securityHeaders(config), refuseSecondHost, boundBodyTime(connectionLimits, isXrpc)),
+  )
   if (!config.secure) server.addHook('onRequest', redirectLocalhost(config.publicUrl))
 
   await server.register(cookiePlugin)
-  server.addHook('onRequest', securityHeaders(config))
   await server.register(cors, {
     origin: [...config.allowedOrigins],
     credentials: true,
@@ -88,11 +89,11 @@ export async function createServer(
     exposedHeaders: CORS_RESPONSE_HEADERS,
     maxAge: CORS_MAX_AGE,
   })
-  server.addHook('onRequest', refuseWhenClosing(gateway.runtime))
+  server.addHook('onRequest', inOrder(refuseWhenClosing(gateway.runtime)))
   await shedLoad(server, config.maxEventLoopDelay)
 
   const cookies = createCookies(config)
-  const requireAllowedOrigin = async (request: FastifyRequest) => refuseForeignOrigin(request, config.allowedOrigins)
+  const requireAllowedOrigin = inOrder((request) => refuseForeignOrigin(request, config.allowedOrigins))
 
   const probed = ['GET', 'HEAD']
   server.route({ method: probed, url: LIVENESS_PATH, handler: livenessHandler })

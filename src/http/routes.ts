@@ -22,6 +22,7 @@ import { clientMetadataHandler, jwksHandler } from './metadata.ts'
 import { portal } from './portal.ts'
 import { LIVENESS_PATH, livenessHandler, READINESS_PATH, readinessHandler } from './probes.ts'
 import { requestId, requestLog, sendRequestId } from './request-log.ts'
+import { requestLogger } from './request-logger.ts'
 import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { ANSWERS_DATA, securityHeaders } from './security-headers.ts'
@@ -58,6 +59,7 @@ export async function createServer(
     // Fastify logs whole URLs, which contain codes, states and exchange tokens.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
+    childLoggerFactory: requestLogger,
     trustProxy: config.trustProxy,
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: LONGEST_NSID },

@@ -8,6 +8,7 @@ export type MonotonicClock = () => number
 export type CachedSource<T> = {
   /** Null when there is no such text. What this rejects with is not kept. */
   load(): Promise<string | null>
+  /** What it gives is shared by those who ask for the same text, so none of them may change it: freeze it. */
   parse(text: string): T
   /** The ids of what the text was made of. Once one of them is invalidated, the text is read again. */
   idsIn(value: T): readonly string[]
@@ -21,7 +22,7 @@ export type CachedSource<T> = {
  * share one.
  */
 export interface ReadCache {
-  /** Null when there is no such text. Each call gets an object of its own. */
+  /** Null when there is no such text. */
   read<T>(key: string, source: CachedSource<T>): Promise<T | null>
   /** Forgets what was made of these, and what reads that are under way bring of it. Called after each change of one. */
   invalidate(ids: Iterable<string>): void
@@ -44,6 +45,12 @@ const MAX_BYTES = 64 * 1024 * 1024
 /** What an entry takes besides its text: its key, the object, and its places in the map and in the list. */
 const ENTRY_BYTES = 240
 
+/**
+ * What was parsed of this many texts is kept too, beside `maxBytes`: for those that are asked for again and again, which
+ * are few within a second. Parsed, a session takes several times its text.
+ */
+const MAX_PARSED = 1000
+
 /** Unknown keys that are remembered, for as long as a read is trusted. */
 const MAX_UNKNOWN = 10_000
 
@@ -56,6 +63,7 @@ const SLOTS = 2 ** 16
 /** Whole numbers: they take no space of their own. */
 type Read = { readAt: number }
 type Entry = Read & { text: string; sequence: number }
+type Parsed = { value: unknown; slots: readonly number[] }
 type Flight = Read & { text: Promise<string | null>; sequence: number }
 
 export function createReadCache(options: ReadCacheOptions = {}): ReadCache {
@@ -65,6 +73,7 @@ export function createReadCache(options: ReadCacheOptions = {}): ReadCache {
 class BoundedReadCache implements ReadCache {
   readonly #now: MonotonicClock
   readonly #entries: LRUCache<string, Entry>
+  readonly #parsed = new LRUCache<Entry, Parsed>({ max: MAX_PARSED })
   /** When a key was found to be unknown. */
   readonly #unknown: LRUCache<string, Read>
   readonly #flights = new Map<string, Flight>()
@@ -84,8 +93,8 @@ class BoundedReadCache implements ReadCache {
   async read<T>(key: string, source: CachedSource<T>): Promise<T | null> {
     const entry = this.#entries.get(key)
     if (entry !== undefined && this.#isTrusted(entry)) {
-      const value = source.parse(entry.text)
-      if (this.#isCurrent(entry, source.idsIn(value)) && source.mayServe(value)) return value
+      const { value, slots } = this.#parse(entry, source)
+      if (this.#isCurrent(entry, slots) && source.mayServe(value)) return value
     }
     const unknown = this.#unknown.get(key)
     if (unknown !== undefined && this.#isTrusted(unknown)) return null
@@ -100,7 +109,18 @@ class BoundedReadCache implements ReadCache {
   clear(): void {
     this.#cleared = ++this.#sequence
     this.#entries.clear()
+    this.#parsed.clear()
     this.#unknown.clear()
+  }
+
+  #parse<T>(entry: Entry, source: CachedSource<T>): Parsed & { value: T } {
+    const kept = this.#parsed.get(entry)
+    // The texts of a key are all of one source.
+    if (kept !== undefined) return kept as Parsed & { value: T }
+    const value = source.parse(entry.text)
+    const parsed = { value, slots: source.idsIn(value).map(slotOf) }
+    this.#parsed.set(entry, parsed)
+    return parsed
   }
 
   async #load<T>(key: string, source: CachedSource<T>): Promise<T | null> {
@@ -143,8 +163,8 @@ class BoundedReadCache implements ReadCache {
   }
 
   /** Whether nothing that the entry was made of was invalidated since its read began. */
-  #isCurrent({ sequence }: Entry, ids: readonly string[]): boolean {
-    return ids.every((id) => (this.#invalidated[slotOf(id)] ?? 0) <= sequence)
+  #isCurrent({ sequence }: Entry, slots: readonly number[]): boolean {
+    return slots.every((slot) => (this.#invalidated[slot] ?? 0) <= sequence)
   }
 }
 

@@ -12,6 +12,7 @@ export type Columns<Row> = { readonly [Name in keyof Row]-?: Column<Row[Name]> }
 export type RowFormat<Row> = {
   /** The SQL expression of the array. */
   sql: string
+  /** The row, frozen. */
   parse(values: JsonRow): Row
 }
 
@@ -25,7 +26,7 @@ export function rowFormat<Row extends object>(alias: string, columns: Columns<Ro
       const row: Record<string, unknown> = {}
       let index = 0
       for (const { name, parse } of all) row[name] = parse(values[index++] as never)
-      return row as Row
+      return Object.freeze(row) as Row
     },
   }
 }

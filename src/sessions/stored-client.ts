@@ -3,11 +3,11 @@ import type { PreparedRead } from '../store/sql/prepared-read.ts'
 import type { AccountSession, Client } from './client.ts'
 import { bigint, bytes, date, type JsonRow, nullable, plain, rowFormat } from './columns.ts'
 
-// What a token finds, read as one text: the text is what the session cache keeps, and each request parses a copy of its
-// own. A column whose value another one has is left out.
+// What a token finds, read as one text, which is what the session cache keeps. What is parsed of it is shared by
+// requests, and frozen. A column whose value another one has is left out.
 
 /** A client as it is stored: with every session of its group, expired and unreachable ones too. */
-export type StoredClient = { token: ClientToken; group: Client['group']; sessions: AccountSession[] }
+export type StoredClient = { token: ClientToken; group: Client['group']; sessions: readonly AccountSession[] }
 
 const TOKEN = rowFormat<ClientToken>('t', {
   id: plain(),
@@ -89,11 +89,11 @@ export function parseClient(text: string): StoredClient {
   const [tokenRow, groupRow, sessions] = JSON.parse(text) as ClientText
   const token = TOKEN.parse(tokenRow)
   const { groupId } = token
-  return {
+  return Object.freeze({
     token,
-    group: { id: groupId, ...GROUP.parse(groupRow) },
-    sessions: (sessions ?? []).map((session) => accountSession(session, groupId)),
-  }
+    group: Object.freeze({ id: groupId, ...GROUP.parse(groupRow) }),
+    sessions: Object.freeze((sessions ?? []).map((session) => accountSession(session, groupId))),
+  })
 }
 
 export function parseDeveloperToken(text: string): AccountSession {
@@ -102,6 +102,6 @@ export function parseDeveloperToken(text: string): AccountSession {
 
 function accountSession([sessionRow, accountRow, grantRow]: SessionText, groupId: string | null): AccountSession {
   const session = SESSION.parse(sessionRow)
-  const account = { did: session.did, ...ACCOUNT.parse(accountRow) }
-  return { ...session, groupId, account, grant: GRANT.parse(grantRow) }
+  const account = Object.freeze({ did: session.did, ...ACCOUNT.parse(accountRow) })
+  return Object.freeze({ ...session, groupId, account, grant: GRANT.parse(grantRow) })
 }

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /** Longer than any address. Behind a proxy that is trusted too much the client chooses the text. */
@@ -8,7 +9,10 @@ const LONGEST = 64
  * customer has at least one whole (RFC 6177).
  */
 export function addressKey(ip: string | null): string {
-  if (ip === null || !ipaddr.isValid(ip)) return (ip ?? 'unknown').slice(0, LONGEST)
+  if (ip === null) return 'unknown'
+  // The address of most requests. To parse it takes longer.
+  if (isIPv4(ip)) return ip
+  if (!ipaddr.isValid(ip)) return ip.slice(0, LONGEST)
   // An IPv4 address that is mapped into IPv6 becomes what it is.
   const address = ipaddr.process(ip)
   if (address instanceof ipaddr.IPv4) return address.toString()

@@ -66,6 +66,8 @@ export interface Limit {
    * @throws GatewayError RATE_LIMITED
    */
   requireBelow(key: string): void
+  /** Whether `requireBelow` throws. */
+  isReached(key: string): boolean
 }
 
 export type Limits = Readonly<Record<LimitName, Limit>>
@@ -91,6 +93,7 @@ const UNLIMITED: Limit = {
   consume: async () => undefined,
   tryConsume: async () => true,
   requireBelow: () => undefined,
+  isReached: () => false,
 }
 
 /** How many keys past the limit are remembered. Those that are forgotten are counted by the store all the same. */
@@ -125,6 +128,7 @@ function createLimit(
     consume: async (key) => requireNoWait(await count(key)),
     tryConsume: async (key) => (await count(key)) === 0,
     requireBelow: (key) => requireNoWait(refusedFor(key)),
+    isReached: (key) => refusedFor(key) > 0,
   }
 }
 

@@ -11,8 +11,8 @@ import type { ChangeParts } from './with-session-changes.ts'
 /** The tokens that a request carries. */
 export type PresentedTokens = { sessionCookie: string | null; authorization: string | null }
 
-/** A token's text, and what it came as. */
-type Presented = { text: string; as: 'cookie' | 'bearer' }
+/** A token, and what it came as. */
+type Presented = { token: ParsedToken; as: 'cookie' | 'bearer' }
 
 /**
  * Finds out what a request's token proves, in one database query or none. A bearer token (RFC 6750 §2.1) counts before a
@@ -26,8 +26,8 @@ export async function authenticate(
 ): Promise<Caller | null> {
   const presented = presentedToken(tokens)
   // What does not even have the form of a token costs no query, and is not counted.
-  if (presented === null || parseToken(presented.text) === null) return null
-  const caller = await withFailureLimit(parts, { text: presented.text, ip: client.ip }, () =>
+  if (presented === null) return null
+  const caller = await withFailureLimit(parts, { token: presented.token, ip: client.ip }, () =>
     callerOf(parts, presented),
   )
   if (caller === null || caller.client === null || caller.client.token.confirmedAt !== null) return caller
@@ -38,8 +38,8 @@ export async function authenticate(
 
 /** The client that a session cookie proves, without counting as a use of its token; null when it proves none. */
 export async function clientOfCookie(parts: ReadParts, sessionCookie: string | null): Promise<Client | null> {
-  if (sessionCookie === null) return null
-  return (await callerOf(parts, { text: sessionCookie, as: 'cookie' }))?.client ?? null
+  const presented = presentedAs('cookie', sessionCookie)
+  return presented && ((await callerOf(parts, presented))?.client ?? null)
 }
 
 /** The bearer token of a request, which counts before a cookie; undefined when its `Authorization` has none. */
@@ -49,8 +49,13 @@ export function bearerToken(authorization: string | null | undefined): string | 
 
 function presentedToken({ sessionCookie, authorization }: PresentedTokens): Presented | null {
   const bearer = bearerToken(authorization)
-  if (bearer !== undefined) return { text: bearer, as: 'bearer' }
-  return sessionCookie === null ? null : { text: sessionCookie, as: 'cookie' }
+  return bearer === undefined ? presentedAs('cookie', sessionCookie) : presentedAs('bearer', bearer)
+}
+
+/** Null when the text does not have the form of a token. */
+function presentedAs(as: Presented['as'], text: string | null): Presented | null {
+  const token = text === null ? null : parseToken(text)
+  return token && { token, as }
 }
 
 /**
@@ -59,26 +64,23 @@ function presentedToken({ sessionCookie, authorization }: PresentedTokens): Pres
  */
 async function withFailureLimit<T>(
   { runtime: { limits, provenTokens } }: ChangeParts,
-  { text, ip }: { text: string; ip: string | null },
+  { token, ip }: { token: ParsedToken; ip: string | null },
   lookUp: () => Promise<T | null>,
 ): Promise<T | null> {
   const address = addressKey(ip)
-  const wasProven = provenTokens.has(text)
-  if (!wasProven) limits.failures.requireBelow(address)
+  if (limits.failures.isReached(address) && !provenTokens.has(token)) limits.failures.requireBelow(address)
   const found = await lookUp()
   if (found === null) {
-    provenTokens.delete(text)
+    provenTokens.delete(token)
     await limits.failures.consume(address)
-  } else if (!wasProven) {
-    provenTokens.add(text)
+  } else {
+    provenTokens.add(token)
   }
   return found
 }
 
 /** What a token proves, without counting as a use of it; null when it proves nobody, or came as the wrong thing. */
-export async function callerOf(parts: ReadParts, { text, as }: Presented): Promise<Caller | null> {
-  const token = parseToken(text)
-  if (token === null) return null
+export async function callerOf(parts: ReadParts, { token, as }: Presented): Promise<Caller | null> {
   if (!token.isDeveloperToken) return clientCaller(parts, token, as)
   return as === 'bearer' ? developerCaller(parts, token) : null
 }

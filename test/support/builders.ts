@@ -4,7 +4,7 @@ import { newId } from '../../src/platform/random.ts'
 import { callerOf } from '../../src/sessions/authenticate.ts'
 import type { Client } from '../../src/sessions/client.ts'
 import { TOKEN_LIFETIME } from '../../src/sessions/lifetime.ts'
-import { mintClientToken, mintDeveloperToken } from '../../src/sessions/token.ts'
+import { mintClientToken, mintDeveloperToken, parseToken } from '../../src/sessions/token.ts'
 import { type Viewer, viewerOf } from '../../src/sessions/viewer.ts'
 import type { ClientToken, Prisma, PrismaClient, Session } from '../../src/store/sql/generated/client.ts'
 import { SEALED_GRANT } from './encryption-key.ts'
@@ -133,7 +133,9 @@ export async function developerViewer(gateway: Stores, token: string): Promise<V
 
 /** What a token's text proves now, as cookie or as bearer; null when it proves nobody. */
 export async function callerOfText(gateway: Stores, text: string) {
-  return (await callerOf(gateway, { text, as: 'cookie' })) ?? callerOf(gateway, { text, as: 'bearer' })
+  const token = parseToken(text)
+  if (token === null) return null
+  return (await callerOf(gateway, { token, as: 'cookie' })) ?? callerOf(gateway, { token, as: 'bearer' })
 }
 
 /** An OAuth grant, as the library hands it over; no server knows it. */

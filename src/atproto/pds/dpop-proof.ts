@@ -1,5 +1,6 @@
-import { createPrivateKey, hash, type JsonWebKey, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { createPrivateKey, hash, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
 import { type Grant, GrantUnreadable } from '../grants/grant.ts'
+import { signEs } from './es-signature.ts'
 
 type Jwk = Grant['dpopJwk']
 
@@ -47,8 +48,8 @@ export function createDpopProofs(): DpopProofs {
         ath: hash('sha256', accessToken, 'base64url'),
         nonce,
       })
-      const signature = sign('sha256', Buffer.from(`${header}.${claims}`), { key, dsaEncoding: 'ieee-p1363' })
-      return `${header}.${claims}.${signature.toString('base64url')}`
+      const signed = `${header}.${claims}`
+      return `${signed}.${signEs(key, signed).toString('base64url')}`
     },
   }
 }

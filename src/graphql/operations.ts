@@ -3,6 +3,7 @@ import { isAsyncIterable, type YogaServerInstance } from 'graphql-yoga'
 import { z } from 'zod'
 import type { Logger } from '../platform/logger.ts'
 import type { Context, ServerContext } from './context.ts'
+import type { DocumentCache } from './document-cache.ts'
 import { logError, publicError, shownError } from './errors.ts'
 
 /** The answer to one operation. */
@@ -31,7 +32,11 @@ const operationBody = z.strictObject({
  * in the document, a subscription and every other form of request go through Yoga whole, so that only one part reports
  * them.
  */
-export function createOperations(yoga: YogaServerInstance<ServerContext, Context>, logger: Logger): AnswerOperation {
+export function createOperations(
+  yoga: YogaServerInstance<ServerContext, Context>,
+  { documents, logger }: { documents: DocumentCache; logger: Logger },
+): AnswerOperation {
+  const validDocument = createValidDocument(documents)
   return async ({ body, accept }, context) => {
     const mediaType = jsonTypeOf(accept)
     const operation = operationBody.safeParse(body)
@@ -51,14 +56,25 @@ function isExecuted(document: DocumentNode, name: string | null | undefined): bo
   return operation != null && operation.operation !== 'subscription'
 }
 
-/** Null when the document is not valid. */
-function validDocument({ parse, validate, schema }: Enveloped, query: string): DocumentNode | null {
-  try {
-    const document: DocumentNode = parse(query)
-    return validate(schema, document).length === 0 ? document : null
-  } catch {
-    // Yoga finds the same, and reports it.
-    return null
+/**
+ * Parses and validates a document, once as long as Yoga keeps it: Yoga's plugins take a while to find out that it was.
+ * Null when it is not valid.
+ */
+function createValidDocument(documents: DocumentCache) {
+  const valid = new WeakSet<DocumentNode>()
+
+  return ({ parse, validate, schema }: Enveloped, query: string): DocumentNode | null => {
+    const known = documents.get(query)
+    if (known !== undefined && valid.has(known)) return known
+    try {
+      const document: DocumentNode = parse(query)
+      if (validate(schema, document).length > 0) return null
+      valid.add(document)
+      return document
+    } catch {
+      // Yoga finds the same, and reports it.
+      return null
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import type { Gateway } from '../gateway.ts'
 import { type Context, createContext, type ServerContext } from './context.ts'
-import { createDocumentCache, NO_CACHE } from './document-cache.ts'
+import { createDocumentCache, type DocumentCache, NO_CACHE } from './document-cache.ts'
 import { errorLogPlugin, publicError } from './errors.ts'
 import { eventStreamsPlugin } from './event-streams.ts'
 import { limitsPlugin } from './limits/plugin.ts'
@@ -21,14 +21,15 @@ export type GraphqlServer = {
 }
 
 export function createGraphqlServer(gateway: Gateway): GraphqlServer {
-  const yoga = createYogaServer(gateway)
+  const documents = createDocumentCache()
+  const yoga = createYogaServer(gateway, documents)
   return {
     handleNodeRequest: yoga.handleNodeRequest.bind(yoga),
-    answerOperation: createOperations(yoga, gateway.runtime.logger),
+    answerOperation: createOperations(yoga, { documents, logger: gateway.runtime.logger }),
   }
 }
 
-function createYogaServer(gateway: Gateway): YogaServerInstance<ServerContext, Context> {
+function createYogaServer(gateway: Gateway, documents: DocumentCache): YogaServerInstance<ServerContext, Context> {
   return createYoga<ServerContext, Context>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -42,7 +43,7 @@ function createYogaServer(gateway: Gateway): YogaServerInstance<ServerContext, C
     ],
     // Yoga's own keep a thousand of each, which a stranger can fill with documents as large as allowed. A mistake is
     // reported anew each time: what Yoga adds to it depends on the request.
-    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: NO_CACHE },
+    parserAndValidationCache: { documentCache: documents, errorCache: NO_CACHE },
     logging: yogaLogger(gateway),
     cors: false,
     multipart: false,

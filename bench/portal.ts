@@ -59,7 +59,7 @@ function readPage(): Load {
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
 
-const executable = chromiumPath()
+const executable = chromiumPath({ isWhole: true })
 if (executable === null) {
   process.stderr.write('The benchmark needs Chromium (CHROMIUM_PATH).\n')
   process.exit(1)

@@ -14,7 +14,7 @@ const OUT = new URL('../docs/screenshots/', import.meta.url).pathname
 const DESK = { width: 1000, height: 660 }
 const PHONE = { width: 390, height: 780 }
 
-const executable = chromiumPath()
+const executable = chromiumPath({ isWhole: true })
 if (executable === null) {
   process.stderr.write('Screenshots need Chromium (CHROMIUM_PATH).\n')
   process.exit(1)

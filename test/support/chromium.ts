@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome']
+/** Chromium without windows, in which pages are as in Chromium itself: it takes a third less of the processor. */
+const SHELLS = ['chromium-headless-shell', 'chrome-headless-shell']
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
 
-/** The Chromium of this machine, or null. */
-export function chromiumPath(): string | null {
+/** The Chromium of this machine, or null: its shell, unless `isWhole` asks for the browser, or whichever there is. */
+export function chromiumPath({ isWhole }: { isWhole: boolean }): string | null {
   const { CHROMIUM_PATH, PATH = '' } = process.env
   if (CHROMIUM_PATH !== undefined) return existsSync(CHROMIUM_PATH) ? CHROMIUM_PATH : null
-  const candidates = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)))
+  const names = isWhole ? [...BROWSERS, ...SHELLS] : [...SHELLS, ...BROWSERS]
+  const candidates = names.flatMap((name) => PATH.split(delimiter).map((folder) => join(folder, name)))
   return candidates.find((candidate) => existsSync(candidate)) ?? null
 }
 

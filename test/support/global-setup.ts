@@ -35,7 +35,7 @@ declare module 'vitest' {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const services = await findServices()
-  const chromium = chromiumPath()
+  const chromium = chromiumPath({ isWhole: project.getProvidedContext().tier === 'full' })
   tellWhatIsMissing(services, chromium)
   const folder = await mkdtemp(join(tmpdir(), 'atgate-test-'))
   const network = await reserveNetwork()

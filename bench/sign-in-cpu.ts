@@ -2,7 +2,7 @@ import { createHttpBrowser } from '../test/support/http-browser.ts'
 import { signIn } from '../test/support/sign-in.ts'
 import type { ServerProcess } from './server-process.ts'
 
-const WARM_UP = 10
+const WARM_UP = 100
 
 /**
  * What sign-ins take of the processor in the gateway's process: from `/auth/start` to the first `currentUser`, through

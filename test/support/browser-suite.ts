@@ -7,6 +7,9 @@ import { storesAreThere } from './suite.ts'
 
 const chromium = inject('chromium')
 
+/** In milliseconds: less than a test has, so that it says which step it waited for. */
+const STEP_TIMEOUT = 100_000
+
 /** A suite that drives a whole gateway from Chromium, over the stores of the project that it runs in. */
 export const describeBrowser = describe.skipIf(chromium === null || !storesAreThere)
 
@@ -30,6 +33,7 @@ export function useScene(env: Environment = {}): Scene {
   })
   beforeEach(async () => {
     scene.context = await browser.newContext()
+    scene.context.setDefaultTimeout(STEP_TIMEOUT)
     scene.page = await scene.context.newPage()
   })
   afterEach(() => scene.context.close())

@@ -6,6 +6,8 @@ export type Load = {
   /** The text of the next request; null when there is none any more. */
   next(): string | null
   expected: string
+  /** Whether the load generator never sleeps while it waits for answers. */
+  staysAwake?: boolean
 }
 
 export type Loaded = { answered: number; seconds: number }
@@ -20,11 +22,20 @@ export const CONNECTIONS = 32
  */
 export async function load(requests: Load): Promise<Loaded> {
   const startedAt = performance.now()
+  using _ = requests.staysAwake ? stayAwake() : null
   const answered = await Promise.all(Array.from({ length: CONNECTIONS }, () => runConnection(requests)))
   return {
     answered: answered.reduce((sum, count) => sum + count, 0),
     seconds: (performance.now() - startedAt) / 1000,
   }
+}
+
+/** Keeps this process from sleeping until it is disposed of. */
+function stayAwake(): Disposable {
+  let isAwake = true
+  const goOn = () => void (isAwake && setImmediate(goOn))
+  goOn()
+  return { [Symbol.dispose]: () => void (isAwake = false) }
 }
 
 /** The same requests, for so long. */

@@ -7,11 +7,14 @@ import { VERIFY_PATH } from './verify.ts'
  * browsers do not send the cookies of one name to the other.
  */
 export function redirectLocalhost(publicUrl: string) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (request.method === 'GET' && request.hostname === 'localhost' && !isProbe(request) && !isVerify(request)) {
-      await reply.redirect(`${publicUrl}${request.url}`, 307)
-    }
+  return (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
+    if (isFromBrowser(request) && request.hostname === 'localhost') reply.redirect(`${publicUrl}${request.url}`, 307)
+    else next()
   }
+}
+
+function isFromBrowser(request: FastifyRequest): boolean {
+  return request.method === 'GET' && !isProbe(request) && !isVerify(request)
 }
 
 /** A proxy asks, which has no cookies of its own, and passes the answer on. */

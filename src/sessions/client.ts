@@ -60,9 +60,10 @@ export function reachedBy<T extends Pick<Session, 'did' | 'authenticatedAt'>>(
   { mintedAt }: Pick<ClientToken, 'mintedAt'>,
   sessions: readonly T[],
 ): T[] {
-  const known = sessions.filter(({ authenticatedAt }) => authenticatedAt <= mintedAt)
+  // Numbers: dates are compared in several times as long, and this is done at each request.
+  const known = sessions.filter(({ authenticatedAt }) => authenticatedAt.getTime() <= mintedAt.getTime())
   return known.filter(({ did, authenticatedAt }) =>
-    known.every((other) => other.did !== did || other.authenticatedAt <= authenticatedAt),
+    known.every((other) => other.did !== did || other.authenticatedAt.getTime() <= authenticatedAt.getTime()),
   )
 }
 

@@ -25,7 +25,7 @@ export async function readClient({ stores, runtime }: ReadParts, tokenId: string
     idsIn: ({ group, sessions }) => [group.id, ...sessions.flatMap(idsOf)],
     mayServe: ({ token, sessions }) => isSettled(token) && areCurrent([token, ...sessions], runtime.clock()),
   })
-  return stored === null ? null : clientAt(stored, new Date(runtime.clock()))
+  return stored === null ? null : clientAt(stored, runtime.clock())
 }
 
 /** Finds the session of a developer token, whether it has expired or not, as `readClient` finds a client. */
@@ -38,16 +38,10 @@ export async function readDeveloperToken({ stores, runtime }: ReadParts, id: str
   })
 }
 
-function clientAt({ token, group, sessions }: StoredClient, now: Date): Client | null {
-  if (token.endsAt <= now) return null
-  return {
-    token,
-    group,
-    accounts: reachedBy(
-      token,
-      sessions.filter(({ expiresAt }) => expiresAt > now),
-    ),
-  }
+function clientAt({ token, group, sessions }: StoredClient, now: number): Client | null {
+  if (token.endsAt.getTime() <= now) return null
+  const current = sessions.filter(({ expiresAt }) => expiresAt.getTime() > now)
+  return { token, group, accounts: reachedBy(token, current) }
 }
 
 /** The accounts and grants whose changes a session shows. */

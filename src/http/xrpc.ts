@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Gateway } from '../gateway.ts'
 import { createPlaces } from '../platform/places.ts'
-import { CALLS_PER_SESSION, forward, type XrpcAnswer, type XrpcRequest } from '../services/xrpc/forward.ts'
+import { CALLS_PER_SESSION, forward, type XrpcRequest } from '../services/xrpc/forward.ts'
 import { requireReachable } from '../services/xrpc/method-rules.ts'
 import { readBody } from '../services/xrpc/request-body.ts'
 import { boundServiceAuth } from '../services/xrpc/service-auth.ts'
@@ -63,7 +63,7 @@ function xrpcHandler(gateway: Gateway, cookies: Cookies) {
       if (signal.aborted) return null
       throw error
     })
-    return answer === null ? leave(reply) : passOn(reply, answer satisfies XrpcAnswer)
+    return answer === null ? leave(reply) : passOn(reply, answer)
   }
 }
 

@@ -168,11 +168,20 @@ describeGateway('a hostile PDS', () => {
       expect(await (await ask()).body.text()).toBe('"mine"')
     })
 
-    it('and sends less than it says leaves the client with a broken answer', async () => {
+    const sendsLessThan = (length: string) =>
       answers((response) => {
-        response.writeHead(200, { 'content-length': '10' }).write('{}')
+        response.writeHead(200, { 'content-length': length }).write('{}')
         setImmediate(() => response.socket?.end())
       })
+
+    it('and sends less than it says leaves the client with an error', async () => {
+      sendsLessThan('10')
+      const answer = await ask()
+      expect([answer.statusCode, await answer.body.text()]).toEqual([502, expect.stringContaining('PDS_UNAVAILABLE')])
+    })
+
+    it('and sends less of something long than it says leaves the client with a broken answer', async () => {
+      sendsLessThan('100000')
       const answer = await ask()
       expect(await answer.body.text().catch(() => 'broken')).toBe('broken')
     })

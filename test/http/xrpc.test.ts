@@ -267,14 +267,30 @@ describe('an answer', () => {
     expect(String((await chunks.next()).value)).toBe('second')
   })
 
+  const breaksOff = (headers: Record<string, string>) =>
+    pds.answer((_request, response) => {
+      response.writeHead(200, headers).write('half', () => response.socket?.destroy())
+    })
+
   it('that breaks off is broken off, with or without a length', async () => {
-    for (const headers of [{}, { 'content-length': '100' }]) {
-      pds.answer((_request, response) => {
-        response.writeHead(200, headers).write('half', () => response.socket?.destroy())
-      })
+    for (const headers of [{}, { 'content-length': '100000' }]) {
+      breaksOff(headers)
       const { body } = await request(atgate.url + METHOD, { headers: { authorization: bearer } })
       await expect(text(body)).rejects.toThrow()
     }
+  })
+
+  it('that breaks off although it is short is none', async () => {
+    breaksOff({ 'content-length': '100' })
+    const answer = await call(METHOD)
+    expect([answer.status, codeOf(answer), answer.headers['retry-after']]).toEqual([502, 'PDS_UNAVAILABLE', '60'])
+  })
+
+  it.each([0, 16 * 1024, 16 * 1024 + 1, 1_000_000])('of %d bytes passes whole', async (length) => {
+    const whole = 'x'.repeat(length)
+    pds.answer((_request, response) => response.writeHead(200, { 'content-length': length }).end(whole))
+    const answer = await call(METHOD)
+    expect([answer.headers['content-length'], answer.text === whole]).toEqual([String(length), true])
   })
 
   it('that nobody waits for any more is not fetched', async () => {

@@ -4,6 +4,7 @@ import { Agent, type Dispatcher } from 'undici'
 import { MINUTE, SECOND } from '../../platform/clock.ts'
 import { GatewayError } from '../../platform/errors.ts'
 import { createPlaces } from '../../platform/places.ts'
+import { pdsUnavailable } from './pds-unavailable.ts'
 
 /** The body that we were to send did not come to its end. */
 export class BodyIncomplete extends Error {
@@ -83,7 +84,7 @@ export function createUpstreams({
 
   async function send(request: UpstreamRequest): Promise<UpstreamResponse> {
     const leave = places.take(request.origin)
-    if (leave === null) throw unavailable('has too many requests to answer', { detail: request.origin })
+    if (leave === null) throw pdsUnavailable('has too many requests to answer', { detail: request.origin })
     try {
       // The types know no async iterable, which undici takes as well as a stream.
       const response = await agent.request({ ...request, body: request.body as Buffer | Readable | null })
@@ -104,7 +105,7 @@ export function createUpstreams({
         return await sendAgainIfStale(send, request)
       } catch (error) {
         if (request.signal.aborted || !isFailure(error)) throw error
-        throw unavailable('does not answer', { cause: error })
+        throw pdsUnavailable('does not answer', { cause: error })
       }
     },
     // Requests that are still under way have had their time.
@@ -119,7 +120,7 @@ export function createUpstreams({
 function requirePublic(origin: string): void {
   const url = new URL(origin)
   const reason = url.protocol === 'https:' ? checkUnicastPolicy(url) : 'not on https'
-  if (reason !== undefined) throw unavailable('cannot be reached', { detail: `${origin}: ${reason}` })
+  if (reason !== undefined) throw pdsUnavailable('cannot be reached', { detail: `${origin}: ${reason}` })
 }
 
 /**
@@ -147,11 +148,4 @@ function codeOf(error: unknown): unknown {
 /** Whether the server or the way to it failed; else the error is of what we send. */
 function isFailure(error: unknown): boolean {
   return !(error instanceof GatewayError) && !(error instanceof BodyIncomplete)
-}
-
-function unavailable(what: string, options: { cause?: unknown; detail?: string }): GatewayError {
-  return new GatewayError('PDS_UNAVAILABLE', `The server of the account ${what}. Try again in a minute.`, {
-    ...options,
-    retryAfter: 60,
-  })
 }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { GrantLost } from '../../atproto/grants/rows.ts'
 import type { CallBody } from '../../atproto/pds/pds-calls.ts'
+import { pdsUnavailable } from '../../atproto/pds/pds-unavailable.ts'
 import type { UpstreamResponse } from '../../atproto/pds/upstreams.ts'
 import type { Gateway } from '../../gateway.ts'
 import { GatewayError } from '../../platform/errors.ts'
@@ -27,13 +28,19 @@ export type XrpcRequest = {
 }
 
 /** What the client is answered. */
-export type XrpcAnswer = { status: number; headers: Record<string, string>; body: Readable }
+export type XrpcAnswer = { status: number; headers: Record<string, string>; body: Buffer | Readable }
 
 export type ForwardParts = {
   atproto: Pick<Gateway['atproto'], 'identities' | 'grants' | 'pds'>
   /** Of each session: its calls that are under way. */
   places: Places
 }
+
+/**
+ * In bytes. An answer of up to this length is collected: most are this short, to stream one takes longer, and one that
+ * breaks off is then answered by an error.
+ */
+const LONGEST_COLLECTED = 16 * 1024
 
 /** How many calls of a session are under way at once. */
 export const CALLS_PER_SESSION = 128
@@ -50,7 +57,7 @@ export async function forward(parts: ForwardParts, request: XrpcRequest): Promis
   try {
     const response = await send(parts, request)
     response.body.once('close', leave)
-    return toAnswer(response)
+    return await toAnswer(response)
   } catch (error) {
     leave()
     if (error instanceof GrantLost) throw needsReauthentication(error)
@@ -83,16 +90,26 @@ function lengthOf({ kind }: CallBody, headers: IncomingHttpHeaders): Record<stri
   return kind === 'passing' && length !== undefined ? { 'content-length': length } : {}
 }
 
-function toAnswer({ statusCode, headers, body }: UpstreamResponse): XrpcAnswer {
+async function toAnswer({ statusCode, headers, body }: UpstreamResponse): Promise<XrpcAnswer> {
   const problem = problemOf(statusCode, headers)
   if (problem !== null) {
     body.destroy()
-    throw new GatewayError('PDS_UNAVAILABLE', `The server of the account ${problem}. Try again in a minute.`, {
-      detail: `status ${statusCode}`,
-      retryAfter: 60,
-    })
+    throw pdsUnavailable(problem, { detail: `status ${statusCode}` })
   }
-  return { status: statusCode, headers: passedResponseHeaders(headers), body }
+  const isShort = Number(headers['content-length']) <= LONGEST_COLLECTED
+  return {
+    status: statusCode,
+    headers: passedResponseHeaders(headers),
+    body: isShort ? await collected(body) : body,
+  }
+}
+
+async function collected(body: UpstreamResponse['body']): Promise<Buffer> {
+  try {
+    return Buffer.from(await body.arrayBuffer())
+  } catch (error) {
+    throw pdsUnavailable('broke off in its answer', { cause: error })
+  }
 }
 
 /** What no XRPC server answers: it comes from what stands before it, or from no XRPC server at all. */

@@ -20,11 +20,12 @@ it.each([
 
 it('docs/identity-tokens.md quotes the examples verbatim', () => {
   const text = read('docs/identity-tokens.md')
-  const quotes = [...text.matchAll(/\]\(\.\.\/([^)]+)\):\n\n```(?:ts|python)\n(.*?)```\n/gs)]
+  const quotes = [...text.matchAll(/\]\(\.\.\/([^)]+)\):\n\n```(?:ts|python|go)\n(.*?)```\n/gs)]
   expect(quotes.map(([, file]) => file)).toEqual([
     'examples/services/verify-identity.ts',
     'examples/services/fastify.ts',
     'examples/services/verify_identity.py',
+    'examples/services/verify_identity.go',
   ])
   for (const [, file = '', code] of quotes) expect(code, file).toBe(read(file))
 })

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify, SignJWT } from 'jose'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { createService } from '../../examples/services/fastify.ts'
 import { createIdentityVerifier } from '../../examples/services/verify-identity.ts'
 import { createIdentityKeys } from '../../src/services/identity-keys/identity-keys.ts'
@@ -7,6 +7,7 @@ import { replaceKeys } from '../../src/services/identity-keys/rows.ts'
 import { hasAuthlib, verifyByAuthlib } from '../support/authlib.ts'
 import { aSession, aToken, type BuiltSession, didOf, type SessionOptions } from '../support/builders.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { buildGoVerifier, hasGoOidc } from '../support/go-oidc.ts'
 import { openStores, type Stores } from '../support/stores.ts'
 import { describeGateway } from '../support/suite.ts'
 
@@ -18,6 +19,9 @@ const DAY = 24 * 60 * MINUTE
 const NO_BODY = Symbol('no body')
 
 const authlib = await hasAuthlib()
+// To build it takes a minute.
+const isFull = inject('tier') === 'full'
+const goVerifier = isFull && (await hasGoOidc()) ? await buildGoVerifier() : null
 
 describeGateway('identity tokens', () => {
   let atgate: TestGateway
@@ -26,7 +30,10 @@ describeGateway('identity tokens', () => {
   beforeAll(async () => {
     atgate = await startGateway({ TOKEN_AUDIENCES, CORS_ORIGINS: 'https://app.example.com' })
   })
-  afterAll(() => atgate.close())
+  afterAll(async () => {
+    await atgate.close()
+    await goVerifier?.[Symbol.asyncDispose]()
+  })
   beforeEach(async () => {
     alice = await build({ handle: 'alice.test', grant: { scope: 'atproto transition:generic' } })
   })
@@ -165,11 +172,18 @@ describeGateway('identity tokens', () => {
     await service.close()
   })
 
-  // By two libraries that know nothing of each other: jose, and Authlib in Python.
-  describe.each([
+  async function verifyByGo(token: string, audience: string) {
+    if (goVerifier === null) throw new Error('Go or go-oidc is not installed')
+    return goVerifier.verify(token, { gateway: atgate.url, audience })
+  }
+
+  type Verify = (token: string, audience: string) => Promise<Record<string, unknown> | null>
+
+  // By libraries that know nothing of each other: jose, Authlib in Python, and go-oidc.
+  describe.each<[library: string, verify: Verify, isThere: boolean]>([
     [
       'jose, as docs/identity-tokens.md shows it',
-      async (token: string, audience: string) => {
+      async (token, audience) => {
         const claims = await createIdentityVerifier({ gateway: atgate.url, audience })(token).catch(() => null)
         return claims && { sub: claims.did, handle: claims.handle, sid: claims.sessionId }
       },
@@ -177,9 +191,18 @@ describeGateway('identity tokens', () => {
     ],
     [
       'Authlib, as docs/identity-tokens.md shows it',
-      (token: string, audience: string) => verifyByAuthlib(token, { gateway: atgate.url, audience }),
+      (token, audience) => verifyByAuthlib(token, { gateway: atgate.url, audience }),
       authlib,
     ],
+    ...(isFull
+      ? [
+          ['go-oidc, as docs/identity-tokens.md shows it', verifyByGo, goVerifier !== null] satisfies [
+            string,
+            Verify,
+            boolean,
+          ],
+        ]
+      : []),
   ])('are verified by %s:', (_library, verify, isThere) => {
     const whenThere = it.skipIf(!isThere && process.env.CI === undefined)
 

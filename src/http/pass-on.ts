@@ -14,8 +14,11 @@ export async function passOn(reply: FastifyReply, { status, headers, body }: Xrp
   const { raw } = reply
   raw.writeHead(status, reply.getHeaders() as OutgoingHttpHeaders)
   if (Buffer.isBuffer(body)) raw.end(body)
-  // When it fails it has destroyed both.
-  else
-    await pipeline(body, raw).catch((error: unknown) => reply.log.info({ err: error }, 'an answer of a PDS broke off'))
+  else await pipeline(body, raw).catch(brokeOff(reply))
   return reply
+}
+
+/** Both streams are destroyed then. */
+function brokeOff({ log }: FastifyReply) {
+  return (error: unknown) => log.info({ err: error }, 'an answer of a PDS broke off')
 }

@@ -78,14 +78,16 @@ describe('limits', () => {
     await expect(start()).rejects.toMatchObject(limited)
     expect(() => limits.starts.requireBelow('one')).toThrow('Too many sign-ins')
     expect(() => limits.starts.requireBelow('other')).not.toThrow()
+    expect([limits.starts.isReached('one'), limits.starts.isReached('other')]).toEqual([true, false])
     clock.advance(MINUTE)
     limits.starts.requireBelow('one')
+    expect(limits.starts.isReached('one')).toBe(false)
   })
 
   it('refuse nothing where they are off', async () => {
     const off = open(null)
     for (let times = 0; times < 1000; times++) await off.pushes.consume('one')
     off.pushes.requireBelow('one')
-    expect(counted).toBe(0)
+    expect([counted, off.pushes.isReached('one')]).toEqual([0, false])
   })
 })

@@ -14,6 +14,7 @@ const WRITES = '(create|createMany|update|updateMany|upsert|delete|deleteMany)(A
 it.each([
   ['Session and SessionGroup', new RegExp(`\\.session(Group)?\\s*\\.${WRITES}`), ['sessions/rows.ts']],
   ['Session in SQL', /(UPDATE|INSERT INTO|DELETE FROM) "Session/, ['sessions/rows.ts']],
+  ['ClientToken', new RegExp(`\\.clientToken\\s*\\.${WRITES}`), ['sessions/token-rows.ts']],
   ['Grant', new RegExp(`\\.grant\\s*\\.${WRITES}`), ['atproto/grants/rows.ts']],
   [
     'Grant in SQL',

@@ -4,6 +4,7 @@ import { hasErrorCode } from '../platform/errors.ts'
 import type { RateLimits } from '../platform/limits.ts'
 import { contradictions } from './contradictions.ts'
 import type * as field from './fields.ts'
+import type { EncryptionKey, OAuthPrivateKey } from './key-fields.ts'
 import type { RedisPlace } from './redis-place.ts'
 import { fields, type Values } from './settings.ts'
 
@@ -40,7 +41,7 @@ export type Config = Readonly<{
   redis: RedisPlace | null
   dataDir: string
   /** Null: generated at the first start, and kept in dataDir. */
-  encryptionKeys: readonly field.EncryptionKey[] | null
+  encryptionKeys: readonly EncryptionKey[] | null
   oauth: Readonly<{
     clientName: string
     /** Required of every session. */
@@ -48,7 +49,7 @@ export type Config = Readonly<{
     /** Offered to scope upgrades. */
     optionalScopes: readonly string[]
     /** Empty for a public client. The first key signs; all are published. */
-    privateKeys: readonly field.OAuthPrivateKey[]
+    privateKeys: readonly OAuthPrivateKey[]
     plcDirectoryUrl: string | null
     handleResolverUrl: string | null
     /** Whose repository publishes every permission set. Null: DNS says it for each namespace. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DEFAULT_RATE_LIMITS } from '../platform/limits.ts'
 import * as field from './fields.ts'
+import * as keyField from './key-fields.ts'
 import { redisPlace } from './redis-place.ts'
 
 /** The port of a gateway that is told none. */
@@ -24,11 +25,11 @@ export const fields = {
   REDIS_URL: redisPlace.optional(),
   REDIS_SENTINEL_PASSWORD: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
-  ENCRYPTION_KEYS: field.encryptionKeys.optional(),
+  ENCRYPTION_KEYS: keyField.encryptionKeys.optional(),
   CLIENT_NAME: z.string().max(200).default('atgate'),
   OAUTH_SCOPE: field.scopes.default(['atproto']),
   OAUTH_OPTIONAL_SCOPES: field.scopes.default([]),
-  OAUTH_PRIVATE_KEYS: field.oauthPrivateKeys.default([]),
+  OAUTH_PRIVATE_KEYS: keyField.oauthPrivateKeys.default([]),
   PLC_DIRECTORY_URL: field.urlWithScheme('http:', 'https:').optional(),
   HANDLE_RESOLVER_URL: field.urlWithScheme('http:', 'https:').optional(),
   LEXICON_AUTHORITY_DID: field.did.optional(),

@@ -68,7 +68,7 @@ export async function mint(
   joined: Session,
   uses: Pick<ClientToken, 'replacesGroupId' | 'activatesDid'>,
 ): Promise<string> {
-  const token = await rows.mint(joined, { ...uses, now })
+  const token = await rows.tokens.mint(joined, { ...uses, now })
   if (joined.groupId !== null) await boundUnusedTokens(rows, joined.groupId, now)
   return token
 }

@@ -21,7 +21,7 @@ export async function endTokens(gateway: ChangeParts, { take }: { take: number }
        ORDER BY "ClientToken"."endsAt" LIMIT ${take}::int
          FOR UPDATE OF "SessionGroup" SKIP LOCKED`
     if (found.length === 0) return 0
-    await rows.deleteEndedTokens(
+    await rows.tokens.deleteEnded(
       found.map(({ id }) => id),
       now,
     )
@@ -42,7 +42,7 @@ export async function boundUnusedTokens(rows: SessionRows, groupId: string, now:
     select: { id: true },
   })
   if (tooMany.length === 0) return
-  await rows.deleteTokens(tooMany.map(({ id }) => id))
+  await rows.tokens.delete(tooMany.map(({ id }) => id))
   await endUnreached(rows, [groupId], now)
 }
 

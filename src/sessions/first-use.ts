@@ -15,13 +15,13 @@ export async function confirmFirstUse(
   const groups = [groupId, ...(replacesGroupId === null ? [] : [replacesGroupId])]
   await withSessionChanges(gateway, { groups }, async (rows) => {
     const now = new Date(gateway.runtime.clock())
-    if (!(await rows.confirm(token, now))) return
+    if (!(await rows.tokens.confirm(token, now))) return
     const ended = [...(await endReplacedGroup(rows, token)), ...(await endTwins(rows, token))]
     const by = token.sessionId
     for (const { id, did } of ended) {
       await audit(rows.tx, { now, client, kind: 'session_replaced', did, sessionId: id, detail: { by } })
     }
-    await rows.endReplacedTokens(token, now)
+    await rows.tokens.endReplaced(token, now)
     if (activatesDid !== null) await rows.activate(groupId, activatesDid)
     if (replacesGroupId === null) rows.announcements.push({ groupId, kind: 'ACCOUNT_ADDED' })
   })

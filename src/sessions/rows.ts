@@ -1,8 +1,8 @@
 import { newId } from '../platform/random.ts'
-import type { ClientToken, Prisma, PrismaClient, Session } from '../store/sql/generated/client.ts'
+import type { Prisma, PrismaClient, Session } from '../store/sql/generated/client.ts'
 import type { SessionChange } from './changes.ts'
-import { REPLACED_LIFETIME, TOKEN_LIFETIME, unusedTokenEnd } from './lifetime.ts'
-import { mintClientToken, mintDeveloperToken } from './token.ts'
+import { mintDeveloperToken } from './token.ts'
+import { TokenRows } from './token-rows.ts'
 
 /** Who is active in a group whose active account was forgotten: no DID, so that nobody has it. */
 const NOBODY = ''
@@ -24,16 +24,14 @@ export type Place = { groupId: string; now: Date } & Partial<
   Pick<Session, 'linkedAt' | 'authenticatedAt' | 'upgradeScopes' | 'upgradeAskedAt'>
 >
 
-/** What the first use of a token is to do. */
-export type Minting = Pick<ClientToken, 'replacesGroupId' | 'activatesDid'> & { now: Date }
-
 /**
- * The one writer of Session, SessionGroup and ClientToken, within a transaction. Locks are taken in one order, so that
- * no two transactions wait for each other: groups by id, then sessions by id. Tokens are written under the lock of
- * their group.
+ * The one writer of Session and SessionGroup, and of ClientToken through `tokens`, within a transaction. Locks are taken
+ * in one order, so that no two transactions wait for each other: groups by id, then sessions by id. Tokens are written
+ * under the lock of their group.
  */
 export class SessionRows {
   readonly tx: Prisma.TransactionClient
+  readonly tokens: TokenRows
   /** The sessions that this transaction has ended. */
   readonly ended: EndedSession[] = []
   /** The ids of all sessions that this transaction has written, ended ones included. */
@@ -48,6 +46,7 @@ export class SessionRows {
 
   constructor(tx: Prisma.TransactionClient) {
     this.tx = tx
+    this.tokens = new TokenRows(tx)
   }
 
   /** Locks groups until the transaction ends: changes of a group, its sessions and its tokens go one at a time. */
@@ -109,52 +108,12 @@ export class SessionRows {
     return this.tx.session.update({ where: { id }, data: { groupId, ...place, exchangedAt: now, lastUsedAt: now } })
   }
 
-  /**
-   * Mints the token of the client that exchanges a session, in the session's locked group.
-   * @returns the text that the client holds
-   */
-  async mint({ id: sessionId, kind, groupId, authenticatedAt }: Session, { now, ...uses }: Minting): Promise<string> {
-    if (groupId === null) throw new TypeError('a client token belongs to a group')
-    const id = newId()
-    const { text, secretHash } = mintClientToken(id)
-    // The clocks of two replicas may differ. The token must reach the session that it is minted for.
-    const mintedAt = authenticatedAt > now ? authenticatedAt : now
-    const endsAt = unusedTokenEnd(mintedAt, kind)
-    await this.tx.clientToken.create({ data: { id, secretHash, kind, groupId, sessionId, mintedAt, endsAt, ...uses } })
-    return text
-  }
-
   /** Makes an exchanged session the session of a developer token, and returns the token. */
   async mintDeveloperToken({ id }: Pick<Session, 'id'>, now: Date): Promise<string> {
     this.changedIds.add(id)
     const { text, secretHash } = mintDeveloperToken(id)
     await this.tx.session.update({ where: { id }, data: { secretHash, exchangedAt: now } })
     return text
-  }
-
-  /** Records the first use of a token whose group is locked. False when it was used before, or has ended. */
-  async confirm({ id, mintedAt }: Pick<ClientToken, 'id' | 'mintedAt'>, now: Date): Promise<boolean> {
-    const endsAt = new Date(mintedAt.getTime() + TOKEN_LIFETIME)
-    const where = { id, confirmedAt: null, endsAt: { gt: now } }
-    const { count } = await this.tx.clientToken.updateMany({ where, data: { confirmedAt: now, endsAt } })
-    return count > 0
-  }
-
-  /** Ends, in a minute, the tokens of a locked group that were used before this one was. */
-  async endReplacedTokens({ id, groupId }: Pick<ClientToken, 'id' | 'groupId'>, now: Date): Promise<void> {
-    const endsAt = new Date(now.getTime() + REPLACED_LIFETIME)
-    const where = { groupId, id: { not: id }, confirmedAt: { not: null }, endsAt: { gt: endsAt } }
-    await this.tx.clientToken.updateMany({ where, data: { endsAt } })
-  }
-
-  /** Deletes tokens that have ended, of locked groups. */
-  async deleteTokens(ids: readonly string[]): Promise<void> {
-    await this.tx.clientToken.deleteMany({ where: { id: { in: [...ids] } } })
-  }
-
-  /** Deletes those of the tokens that have ended, of locked groups: one that was used meanwhile goes on. */
-  async deleteEndedTokens(ids: readonly string[], now: Date): Promise<void> {
-    await this.tx.clientToken.deleteMany({ where: { id: { in: [...ids] }, endsAt: { lte: now } } })
   }
 
   /** Makes another account of a locked group the active one. */
@@ -173,8 +132,7 @@ export class SessionRows {
       if (this.#lockedGroups.get(id) === did) this.#lockedGroups.set(id, NOBODY)
     }
     await this.tx.sessionGroup.updateMany({ where: { id: { in: ids }, activeDid: did }, data: { activeDid: NOBODY } })
-    const where = { groupId: { in: ids }, activatesDid: did }
-    await this.tx.clientToken.updateMany({ where, data: { activatesDid: null } })
+    await this.tokens.forgetActivations(did, ids)
   }
 
   /** Records what the scope upgrades of a session ask for. Its group must be locked. */

@@ -75,7 +75,7 @@ describe.skipIf(!inject('services').postgres)('SessionRows over PostgreSQL', () 
       times.map(() => touchSession(db, built.session.id, { until: null, unusedSince, now })),
     )
     expect(touches.filter(Boolean)).toHaveLength(1)
-    const uses = await Promise.all(times.map(() => withRows((rows) => rows.confirm(row, now))))
+    const uses = await Promise.all(times.map(() => withRows((rows) => rows.tokens.confirm(row, now))))
     expect(uses.filter(Boolean)).toHaveLength(1)
   })
 

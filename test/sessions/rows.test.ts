@@ -141,7 +141,7 @@ describe('session rows', () => {
     it('writes a token that was not used, and gives its text', async () => {
       const { session } = await build()
       const minting = { replacesGroupId: 'group', activatesDid: session.did, now }
-      const { result } = await write((rows) => rows.mint(session, minting))
+      const { result } = await write((rows) => rows.tokens.mint(session, minting))
       const [id = '', secret = ''] = result.split('.')
       const { groupId, kind } = session
       expect(await db.clientToken.findUnique({ where: { id } })).toEqual({
@@ -161,7 +161,9 @@ describe('session rows', () => {
     it('reaches its session also where the clock of the other replica goes before', async () => {
       const authenticatedAt = new Date(now.getTime() + SECOND)
       const { session } = await build({ authenticatedAt })
-      const { result } = await write((rows) => rows.mint(session, { replacesGroupId: null, activatesDid: null, now }))
+      const { result } = await write((rows) =>
+        rows.tokens.mint(session, { replacesGroupId: null, activatesDid: null, now }),
+      )
       const [id = ''] = result.split('.')
       expect(await db.clientToken.findUnique({ where: { id } })).toMatchObject({ mintedAt: authenticatedAt })
     })

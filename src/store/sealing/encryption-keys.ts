@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type EncryptionKey, encryptionKeys } from '../../config/fields.ts'
+import { type EncryptionKey, encryptionKeys } from '../../config/key-fields.ts'
 import { hasErrorCode } from '../../platform/errors.ts'
 import { StartError } from '../../platform/start-error.ts'
 

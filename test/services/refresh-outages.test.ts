@@ -42,7 +42,9 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
     const [databaseUrl = '', redisUrl = ''] = urls
     const { clock, logger } = gateway.runtime
     // Its connections, its copies' store and what it holds in memory are its own; the stores behind them are the same.
-    const database = await openDatabase({ kind: 'postgresql', url: databaseUrl })
+    // Either of the two may be the one that refreshes a grant, or all of them.
+    const onQuery = (sql: string) => void stores.statements.push(sql)
+    const database = await openDatabase({ kind: 'postgresql', url: databaseUrl, onQuery })
     const ephemeral = await createRedisStore({
       place: { kind: 'server', url: redisUrl },
       keyPrefix: stores.redisPrefix,
@@ -81,9 +83,12 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
   const SENDING = 'SET "sentAt" = clock_timestamp()'
   const STORING = 'SET "sealed"'
 
-  /** Waits until the gateway sends this statement. */
-  async function until(statement: string): Promise<void> {
+  /** Waits until a replica sends this statement, which it does while it works. */
+  async function until(statement: string, work: Promise<unknown>): Promise<void> {
+    let isOver = false
+    void work.then(() => (isOver = true))
     while (!atgate.stores.statements.some((sql) => sql.includes(statement))) {
+      if (isOver) throw new Error(`nobody has sent ${statement}`)
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
@@ -102,7 +107,7 @@ describeGateway('two replicas that refresh the same grants during an outage', ()
     atgate.stores.statements.length = 0
     const uses = replicas.flatMap((grants) => ids.map((id) => grants.hold(id)))
     const settled = Promise.allSettled(uses)
-    await until(statement)
+    await until(statement, settled)
     proxy()[fault]()
     await sleep(lasting)
     proxy().restore()

@@ -33,9 +33,15 @@ export async function load(requests: Load): Promise<Loaded> {
 /** Keeps this process from sleeping until it is disposed of. */
 function stayAwake(): Disposable {
   let isAwake = true
-  const goOn = () => void (isAwake && setImmediate(goOn))
+  const goOn = () => {
+    if (isAwake) setImmediate(goOn)
+  }
   goOn()
-  return { [Symbol.dispose]: () => void (isAwake = false) }
+  return {
+    [Symbol.dispose]() {
+      isAwake = false
+    },
+  }
 }
 
 /** The same requests, for so long. */

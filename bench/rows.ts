@@ -85,8 +85,8 @@ function gatewayRows(server: ServerProcess, { warm, cold }: { warm: Cookies; col
 }
 
 /**
- * What a server answers by itself. With the load generator asleep an answer costs its server as much again, to wake the
- * other core: only those that are too slow to keep it busy. Where a server asks PostgreSQL or Redis, these need the
+ * What a server answers by itself. With the load generator asleep an answer costs its server half as much again, to wake
+ * the other core: only those that are too slow to keep it busy. Where a server asks PostgreSQL or Redis, these need the
  * core.
  */
 function answeredAlone(load: Load): Load {

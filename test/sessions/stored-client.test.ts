@@ -68,6 +68,15 @@ describe.each(KINDS)('what a token finds in a database of the kind %s', (kind) =
     return built
   }
 
+  it('is frozen, since requests share it', async () => {
+    const { token } = await aSession({ db: database.prisma })
+    const client = parseClient((await database.readText(CLIENT_READ, token.split('.')[0] ?? '')) ?? '')
+    const [session] = client.sessions
+    expect(session).toBeDefined()
+    const parts = [client, client.token, client.group, client.sessions, session, session?.account, session?.grant]
+    expect(parts.map((part) => Object.isFrozen(part))).toEqual(parts.map(() => true))
+  })
+
   it('is what Prisma finds of a client, whatever the rows hold', { timeout: 120_000 }, async () => {
     const { prisma: db, readText } = database
     const members = array(someMember, { minLength: 1, maxLength: 4 })

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { flatCopy } from './flat-copy.ts'
 
 /** A token by its parts: an id that has one secret, and that secret. */
 type Token = { id: string; secret: string }
@@ -26,7 +27,7 @@ export function createProvenTokens(): ProvenTokens {
   return {
     has,
     // Called at each request with a good token, and the secret of an id never changes.
-    add: ({ id, secret }) => void (hashes.get(id) ?? hashes.set(id, hashOf(secret))),
+    add: ({ id, secret }) => void (hashes.get(id) ?? hashes.set(flatCopy(id), hashOf(secret))),
     delete: (token) => void (has(token) && hashes.delete(token.id)),
   }
 }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { SECOND } from './clock.ts'
+import { flatCopy } from './flat-copy.ts'
 
 /** Milliseconds that only go on, from any start: no correction of the time of day moves them. */
 export type MonotonicClock = () => number
@@ -173,11 +174,6 @@ function slotOf(id: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
   return (hash ^ (hash >>> 16)) & (SLOTS - 1)
-}
-
-/** A copy that does not keep the header alive that the key was cut out of. */
-function flatCopy(key: string): string {
-  return Buffer.from(key, 'latin1').toString('latin1')
 }
 
 /** V8 stores a text in one byte a character, or in two if one of them is not ASCII. */

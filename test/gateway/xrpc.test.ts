@@ -1,11 +1,10 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Agent, AtpAgent } from '@atproto/api'
 import { Client, type DidString } from '@atproto/lex'
 import { request } from 'undici'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { avatarPng } from '../../src/sandbox/avatar.ts'
 import { type AppView, startAppView } from '../support/app-view.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { createDeveloperToken } from '../support/flows.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { askAuthorizationServer, openGrant, replaceTokenSet } from '../support/grants.ts'
@@ -266,10 +265,8 @@ describeGateway('XRPC through the gateway to a real PDS', () => {
      * of the gateway.
      */
     async function growthDuring<T>(work: (look: (passed: number) => void) => Promise<T>) {
-      setFlagsFromString('--expose-gc')
-      const collect = runInNewContext('gc') as () => void
       const held = () => {
-        collect()
+        collectGarbage()
         return process.memoryUsage().arrayBuffers
       }
       const before = held()

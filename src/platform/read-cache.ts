@@ -40,7 +40,7 @@ export type ReadCacheOptions = {
 /** How long a read is trusted. DESIGN and invariant 5: a revoked session is refused within a second. */
 const TRUSTED_FOR = 1 * SECOND
 
-/** About 65,000 sessions of one account each. */
+/** About 80,000 sessions of one account each. */
 const MAX_BYTES = 64 * 1024 * 1024
 
 /** What an entry takes besides its text: its key, the object, and its places in the map and in the list. */

@@ -21,7 +21,7 @@ export type ReadParts = {
 export async function readClient({ stores, runtime }: ReadParts, tokenId: string): Promise<Client | null> {
   const stored = await runtime.sessionCache.read(tokenId, {
     load: () => stores.readText(CLIENT_READ, tokenId),
-    parse: parseClient,
+    parse: (text) => parseClient(text, tokenId),
     idsIn: ({ group, sessions }) => [group.id, ...sessions.flatMap(idsOf)],
     mayServe: ({ token, sessions }) => isSettled(token) && areCurrent([token, ...sessions], runtime.clock()),
   })

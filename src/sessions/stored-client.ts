@@ -1,20 +1,21 @@
 import type { Account, ClientToken, Session } from '../store/sql/generated/client.ts'
 import type { PreparedRead } from '../store/sql/prepared-read.ts'
 import type { AccountSession, Client } from './client.ts'
-import { bigint, bytes, date, type JsonRow, nullable, plain, rowFormat } from './columns.ts'
+import { bigint, bytes, date, jsonRow, nullable, plain, rowFormat, unlessIn, Values } from './columns.ts'
 
-// What a token finds, read as one text, which is what the session cache keeps. What is parsed of it is shared by
-// requests, and frozen. A column whose value another one has is left out.
+// What a token finds, read as one text, which is what the session cache keeps: so it is short. What is parsed of it is
+// shared by requests, and frozen. A column whose value another one has is left out.
 
 /** A client as it is stored: with every session of its group, expired and unreachable ones too. */
 export type StoredClient = { token: ClientToken; group: Client['group']; sessions: readonly AccountSession[] }
 
-const TOKEN = rowFormat<ClientToken>('t', {
-  id: plain(),
+type Token = Omit<ClientToken, 'id' | 'sessionId'> & { sessionId: string | null }
+
+const TOKEN = rowFormat<Token>('t', {
   secretHash: bytes,
   kind: plain(),
   groupId: plain(),
-  sessionId: plain(),
+  sessionId: unlessIn('s."id"'),
   replacesGroupId: plain(),
   activatesDid: plain(),
   mintedAt: date,
@@ -22,7 +23,9 @@ const TOKEN = rowFormat<ClientToken>('t', {
   endsAt: date,
 })
 
-const GROUP = rowFormat<Omit<Client['group'], 'id'>>('g', { activeDid: plain(), version: plain() })
+type Group = Pick<Client['group'], 'version'> & { activeDid: string | null }
+
+const GROUP = rowFormat<Group>('g', { activeDid: unlessIn('s."did"'), version: plain() })
 
 const SESSION = rowFormat<Omit<Session, 'groupId'>>('s', {
   id: plain(),
@@ -63,45 +66,53 @@ const GRANT = rowFormat<AccountSession['grant']>('r', {
   accessEndsAt: nullable(date),
 })
 
-type SessionText = readonly [session: JsonRow, account: JsonRow, grant: JsonRow]
-type ClientText = readonly [token: JsonRow, group: JsonRow, sessions: readonly SessionText[] | null]
-
-const SESSION_SQL = `json_build_array(${SESSION.sql}, ${ACCOUNT.sql}, ${GRANT.sql})`
 const WITH_ACCOUNT_AND_GRANT = 'JOIN "Account" a ON a."did" = s."did" JOIN "Grant" r ON r."id" = s."grantId"'
 
-/** Finds a client by the id of its token. */
+/** Finds a client by the id of its token: a row for each session of its group, each with the token and the group. */
 export const CLIENT_READ: PreparedRead = {
   name: 'atgate_client',
-  sql: `SELECT json_build_array(${TOKEN.sql}, ${GROUP.sql},
-               (SELECT json_agg(${SESSION_SQL} ORDER BY s."linkedAt")
-                  FROM "Session" s ${WITH_ACCOUNT_AND_GRANT} WHERE s."groupId" = g."id"))::text AS "text"
-          FROM "ClientToken" t JOIN "SessionGroup" g ON g."id" = t."groupId" WHERE t."id" = $1`,
+  sql: `SELECT ${jsonRow(TOKEN, GROUP, SESSION, ACCOUNT, GRANT)}::text AS "text"
+          FROM "ClientToken" t JOIN "SessionGroup" g ON g."id" = t."groupId"
+          JOIN "Session" s ON s."groupId" = g."id" ${WITH_ACCOUNT_AND_GRANT}
+         WHERE t."id" = $1 ORDER BY s."linkedAt"`,
 }
 
 /** Finds the session of a developer token by its id. */
 export const DEVELOPER_TOKEN_READ: PreparedRead = {
   name: 'atgate_developer_token',
-  sql: `SELECT ${SESSION_SQL}::text AS "text" FROM "Session" s ${WITH_ACCOUNT_AND_GRANT}
+  sql: `SELECT ${jsonRow(SESSION, ACCOUNT, GRANT)}::text AS "text" FROM "Session" s ${WITH_ACCOUNT_AND_GRANT}
          WHERE s."id" = $1 AND s."kind" = 'DEVELOPER_TOKEN'`,
 }
 
-export function parseClient(text: string): StoredClient {
-  const [tokenRow, groupRow, sessions] = JSON.parse(text) as ClientText
-  const token = TOKEN.parse(tokenRow)
-  const { groupId } = token
+/**
+ * @param text what CLIENT_READ has found
+ * @param id that of the token
+ */
+export function parseClient(text: string, id: string): StoredClient {
+  const [first, ...others] = text.split('\n').map(parseRow) as [ClientRow, ...ClientRow[]]
+  const { token, group, session } = first
   return Object.freeze({
-    token,
-    group: Object.freeze({ id: groupId, ...GROUP.parse(groupRow) }),
-    sessions: Object.freeze((sessions ?? []).map((session) => accountSession(session, groupId))),
+    token: Object.freeze({ ...token, id, sessionId: token.sessionId ?? session.id }),
+    group: Object.freeze({ id: token.groupId, activeDid: group.activeDid ?? session.did, version: group.version }),
+    sessions: Object.freeze([session, ...others.map((row) => row.session)]),
   })
 }
 
+/** @param text what DEVELOPER_TOKEN_READ has found */
 export function parseDeveloperToken(text: string): AccountSession {
-  return accountSession(JSON.parse(text) as SessionText, null)
+  return parseSession(new Values(text), null)
 }
 
-function accountSession([sessionRow, accountRow, grantRow]: SessionText, groupId: string | null): AccountSession {
-  const session = SESSION.parse(sessionRow)
-  const account = Object.freeze({ did: session.did, ...ACCOUNT.parse(accountRow) })
-  return Object.freeze({ ...session, groupId, account, grant: GRANT.parse(grantRow) })
+type ClientRow = { token: Token; group: Group; session: AccountSession }
+
+function parseRow(json: string): ClientRow {
+  const values = new Values(json)
+  const token = TOKEN.parse(values)
+  return { token, group: GROUP.parse(values), session: parseSession(values, token.groupId) }
+}
+
+function parseSession(values: Values, groupId: string | null): AccountSession {
+  const session = SESSION.parse(values)
+  const account = Object.freeze({ did: session.did, ...ACCOUNT.parse(values) })
+  return Object.freeze({ ...session, groupId, account, grant: GRANT.parse(values) })
 }

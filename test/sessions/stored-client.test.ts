@@ -70,7 +70,8 @@ describe.each(KINDS)('what a token finds in a database of the kind %s', (kind) =
 
   it('is frozen, since requests share it', async () => {
     const { token } = await aSession({ db: database.prisma })
-    const client = parseClient((await database.readText(CLIENT_READ, token.split('.')[0] ?? '')) ?? '')
+    const [id = ''] = token.split('.')
+    const client = parseClient((await database.readText(CLIENT_READ, id)) ?? '', id)
     const [session] = client.sessions
     expect(session).toBeDefined()
     const parts = [client, client.token, client.group, client.sessions, session, session?.account, session?.grant]
@@ -93,7 +94,7 @@ describe.each(KINDS)('what a token finds in a database of the kind %s', (kind) =
         include: { group: { include: { sessions: { include: accountIncludes, orderBy: { linkedAt: 'asc' } } } } },
       })
       const { sessions, createdAt: _, ...groupColumns } = group
-      expect(parseClient((await readText(CLIENT_READ, id)) ?? '')).toEqual({ token, group: groupColumns, sessions })
+      expect(parseClient((await readText(CLIENT_READ, id)) ?? '', id)).toEqual({ token, group: groupColumns, sessions })
     })
     await assert(property, { numRuns: 15 })
   })

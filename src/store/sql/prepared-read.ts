@@ -3,12 +3,13 @@ import type { PrismaClient } from './generated/client.ts'
 import type { QueryListener, Translation } from './outage.ts'
 
 /**
- * A statement that each connection parses and plans once, by its name. It has one parameter, and finds one text at most.
+ * A statement that each connection parses and plans once, by its name. It has one parameter, and its rows have one column,
+ * `text`, of a single line.
  */
 export type PreparedRead = { name: string; sql: string }
 
 /**
- * Finds the text of a prepared read; null when there is none.
+ * Finds the rows of a prepared read, as lines of one text; null when there are none.
  * @throws GatewayError SERVICE_UNAVAILABLE
  */
 export type ReadText = (read: PreparedRead, parameter: string) => Promise<string | null>
@@ -28,14 +29,18 @@ export function createPostgresRead({ pool, translate, onQuery = () => undefined,
       onQuery(sql)
       const query = { ...(hasNames && { name }), text: sql, values: [parameter], rowMode: 'array' as const }
       const { rows } = await pool.query<[string]>(query)
-      return rows[0]?.[0] ?? null
+      return linesOf(rows.map(([text]) => text))
     })
 }
 
 /** Reads through Prisma: for PGlite, where the statement takes longer than Prisma. */
 export function createPrismaRead(prisma: Pick<PrismaClient, '$queryRawUnsafe'>): ReadText {
   return async ({ sql }, parameter) => {
-    const [row] = await prisma.$queryRawUnsafe<{ text: string }[]>(sql, parameter)
-    return row?.text ?? null
+    const rows = await prisma.$queryRawUnsafe<{ text: string }[]>(sql, parameter)
+    return linesOf(rows.map(({ text }) => text))
   }
+}
+
+function linesOf(texts: readonly string[]): string | null {
+  return texts.length === 0 ? null : texts.join('\n')
 }

@@ -19,13 +19,15 @@ export type ReadParts = {
  * it tells is at most a second old, and contains every change that this process has made.
  */
 export async function readClient({ stores, runtime }: ReadParts, tokenId: string): Promise<Client | null> {
-  const stored = await runtime.sessionCache.read(tokenId, {
+  const kept = await runtime.sessionCache.read(tokenId, {
     load: () => stores.readText(CLIENT_READ, tokenId),
-    parse: (text) => parseClient(text, tokenId),
-    idsIn: ({ group, sessions }) => [group.id, ...sessions.flatMap(idsOf)],
-    mayServe: ({ token, sessions }) => isSettled(token) && areCurrent([token, ...sessions], runtime.clock()),
+    parse: (text) => untilFirstEnd(parseClient(text, tokenId)),
+    idsIn: ({ stored: { group, sessions } }) => [group.id, ...sessions.flatMap(idsOf)],
+    mayServe: ({ client, firstEnd }) => isSettled(client.token) && runtime.clock() < firstEnd,
   })
-  return stored === null ? null : clientAt(stored, runtime.clock())
+  if (kept === null) return null
+  const now = runtime.clock()
+  return now < kept.firstEnd ? kept.client : clientAt(kept.stored, now)
 }
 
 /** Finds the session of a developer token, whether it has expired or not, as `readClient` finds a client. */
@@ -34,8 +36,22 @@ export async function readDeveloperToken({ stores, runtime }: ReadParts, id: str
     load: () => stores.readText(DEVELOPER_TOKEN_READ, id),
     parse: parseDeveloperToken,
     idsIn: (session) => [session.id, ...idsOf(session)],
-    mayServe: (session) => session.exchangedAt !== null && areCurrent([session], runtime.clock()),
+    mayServe: (session) => session.exchangedAt !== null && runtime.clock() < session.expiresAt.getTime(),
   })
+}
+
+/** A client as it is until the first of its rows ends, so that requests before that look at none of them. */
+type Kept = { stored: StoredClient; client: Client; firstEnd: number }
+
+/**
+ * Whatever has ended by what was read may have been extended meanwhile, by another replica: so it is read again after
+ * the first end.
+ */
+function untilFirstEnd(stored: StoredClient): Kept {
+  const { token, group, sessions } = stored
+  const client = Object.freeze({ token, group, accounts: Object.freeze(reachedBy(token, sessions)) })
+  const ends = sessions.map(({ expiresAt }) => expiresAt.getTime())
+  return { stored, client, firstEnd: Math.min(token.endsAt.getTime(), ...ends) }
 }
 
 function clientAt({ token, group, sessions }: StoredClient, now: number): Client | null {
@@ -52,9 +68,4 @@ function idsOf({ did, grantId }: AccountSession): string[] {
 /** The first use of a token is awaited by each request that comes before it: it must see whether it has happened. */
 function isSettled({ confirmedAt }: StoredClient['token']): boolean {
   return confirmedAt !== null
-}
-
-/** Whatever has ended since may have been extended meanwhile, by another replica. */
-function areCurrent(rows: readonly ({ endsAt: Date } | { expiresAt: Date })[], now: number): boolean {
-  return rows.every((row) => ('endsAt' in row ? row.endsAt : row.expiresAt).getTime() > now)
 }

@@ -22,12 +22,17 @@ export function boundBodyTime(
   isUpload: (request: FastifyRequest) => boolean,
 ) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
-    if (request.raw.complete) return
+    if (!hasBody(request.raw)) return
     reply.raw.once('finish', () => endAfterAnswer(request.raw))
     if (isUpload(request)) return
     const timer = setTimeout(() => giveUp(request.raw, reply.raw), limits.request).unref()
     reply.raw.once('close', () => clearTimeout(timer))
   }
+}
+
+/** By RFC 9112 §6.3. `complete` says so later, when the request is being answered. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
 function endAfterAnswer(request: IncomingMessage): void {

@@ -56,7 +56,11 @@ export function verifyRoute(
   }
 }
 
-function readQuery({ query }: FastifyRequest) {
+const NO_DEMAND = { scopes: [], audience: null, redirect: false }
+
+function readQuery({ query, raw }: FastifyRequest) {
+  // As most proxies ask.
+  if (raw.url === VERIFY_PATH) return NO_DEMAND
   const parsed = verifyQuery.safeParse(query)
   if (!parsed.success) {
     throw new GatewayError('BAD_USER_INPUT', 'Give audience once, and redirect as 1; scope may stand several times.')

@@ -3,11 +3,11 @@ import type { ManyClients } from './many-clients.ts'
 import { cold, verify } from './requests.ts'
 import type { ServerProcess } from './server-process.ts'
 
-/** Fewer than a gateway keeps. */
+/** With those before them fewer than a gateway keeps. */
 const SESSIONS = 40_000
 
-/** Sessions that are read before: what the first reads make grow stays. */
-const WARM_UP = 5000
+/** Sessions that are read before: what is kept of a bounded number of them is full then. */
+const WARM_UP = 20_000
 
 /**
  * What the memory in use of a gateway grows by when it reads sessions that it has not read before.

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type Clock, MINUTE, SECOND } from './clock.ts'
 import { GatewayError } from './errors.ts'
+import { flatCopy } from './flat-copy.ts'
 import type { Logger } from './logger.ts'
 
 /** How often a minute something may happen. The setting RATE_LIMITS replaces single numbers. */
@@ -114,8 +115,9 @@ function createLimit(
   async function count(key: string): Promise<number> {
     const known = refusedFor(key)
     if (known > 0) return known
-    const waitMs = await counter.consume(key)
-    if (waitMs > 0) refused.set(key, clock() + waitMs)
+    const kept = flatCopy(key)
+    const waitMs = await counter.consume(kept)
+    if (waitMs > 0) refused.set(kept, clock() + waitMs)
     if (waitMs > 0) logger.info({ limit: name, key, waitMs }, 'rate limit reached')
     return waitMs
   }

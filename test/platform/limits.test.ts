@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createLimits, DEFAULT_RATE_LIMITS, type Limits } from '../../src/platform/limits.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
+import { cutOutOfHeaders, heldAfter } from '../support/collect-garbage.ts'
 import { createMovableClock, type MovableClock } from '../support/movable-clock.ts'
 
 const MINUTE = 60_000
@@ -82,6 +83,17 @@ describe('limits', () => {
     clock.advance(MINUTE)
     limits.starts.requireBelow('one')
     expect(limits.starts.isReached('one')).toBe(false)
+  })
+
+  it('hold no more of a request than its address', async () => {
+    const held = await heldAfter(async () => {
+      for (const address of cutOutOfHeaders(1000)) {
+        for (let times = 0; times < 3; times++) await limits.starts.tryConsume(address)
+      }
+      logLines.length = 0
+    })
+    expect(held).toBeLessThan(6e6)
+    expect(limits.starts.isReached('00000000000000000000')).toBe(true)
   })
 
   it('refuse nothing where they are off', async () => {

@@ -43,6 +43,9 @@ const TRUSTED_FOR = 1 * SECOND
 /** About 80,000 sessions of one account each. */
 const MAX_BYTES = 64 * 1024 * 1024
 
+/** More than have space: with a number, the lists of the cache have their length from the start and do not grow. */
+const MAX_ENTRIES = 100_000
+
 /** What an entry takes besides its text: its key, the object, and its places in the map and in the list. */
 const ENTRY_BYTES = 240
 
@@ -87,7 +90,7 @@ class BoundedReadCache implements ReadCache {
 
   constructor({ now = () => performance.now(), maxBytes = MAX_BYTES }: ReadCacheOptions) {
     this.#now = now
-    this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: bytesOf })
+    this.#entries = new LRUCache({ max: MAX_ENTRIES, maxSize: maxBytes, sizeCalculation: bytesOf })
     this.#unknown = new LRUCache({ max: MAX_UNKNOWN })
   }
 

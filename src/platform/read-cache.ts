@@ -43,10 +43,10 @@ const TRUSTED_FOR = 1 * SECOND
 /** About 80,000 sessions of one account each. */
 const MAX_BYTES = 64 * 1024 * 1024
 
-/** More than have space: with a number, the lists of the cache have their length from the start and do not grow. */
+/** About as many as have space: with a number, the lists of the cache have their length from the start. */
 const MAX_ENTRIES = 100_000
 
-/** What an entry takes besides its text: its key, the object, and its places in the map and in the list. */
+/** What an entry takes besides its text: its key, the object, and its places in the map and in the lists. */
 const ENTRY_BYTES = 240
 
 /**

@@ -113,7 +113,9 @@ describe('a grant', () => {
         },
       })
       const startedAt = performance.now()
-      const outcomes = await Promise.allSettled([slow.use(id), start().use(id)])
+      const holding = slow.use(id)
+      await eventually(async () => slow.steps.includes('send'), 'it has the lease')
+      const outcomes = await Promise.allSettled([holding, start().use(id)])
       expect(performance.now() - startedAt).toBeLessThan(12 * SECOND)
       for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: unavailable })
       answer()

@@ -56,11 +56,7 @@ export function verifyRoute(
   }
 }
 
-const NO_DEMAND = { scopes: [], audience: null, redirect: false }
-
-function readQuery({ query, raw }: FastifyRequest) {
-  // As most proxies ask.
-  if (raw.url === VERIFY_PATH) return NO_DEMAND
+function readQuery({ query }: FastifyRequest) {
   const parsed = verifyQuery.safeParse(query)
   if (!parsed.success) {
     throw new GatewayError('BAD_USER_INPUT', 'Give audience once, and redirect as 1; scope may stand several times.')

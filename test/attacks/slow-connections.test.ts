@@ -71,14 +71,15 @@ describeGateway('a connection that only holds a place', () => {
     await dripping
   })
 
-  it('with a body that comes slowly is closed, with 30 others', async () => {
+  it.each([
+    ['of a length', 'content-length: 9999', ''],
+    ['in chunks', 'transfer-encoding: chunked', '270f\r\n'],
+  ])('with a body %s that comes slowly is closed, with 30 others', async (_, header, chunk) => {
     await start({ request: SHORT })
     await Promise.all(
       Array.from({ length: 30 }, async () => {
         const socket = await open()
-        socket.write(
-          `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n`,
-        )
+        socket.write(`POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${header}\r\n\r\n${chunk}`)
         const dripping = drip(socket, ' '.repeat(9999))
         await isClosed(socket)
         await dripping

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createLimits, DEFAULT_RATE_LIMITS, type Limits } from '../../src/platform/limits.ts'
 import { createInProcessStore } from '../../src/store/ephemeral/in-process-store.ts'
-import { cutOutOfHeaders, heldAfter } from '../support/collect-garbage.ts'
+import { cutOutOfHeaders, heldAfter } from '../support/held-memory.ts'
 import { createMovableClock, type MovableClock } from '../support/movable-clock.ts'
 
 const MINUTE = 60_000

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createProvenTokens } from '../../src/platform/proven-tokens.ts'
-import { cutOutOfHeaders, heldAfter } from '../support/collect-garbage.ts'
+import { cutOutOfHeaders, heldAfter } from '../support/held-memory.ts'
 
 const token = (id: string, secret = 'secret') => ({ id, secret })
 

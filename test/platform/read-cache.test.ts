@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type CachedSource, createReadCache, type ReadCache } from '../../src/platform/read-cache.ts'
+import { cutOutOfHeaders, heldAfter } from '../support/held-memory.ts'
 
 const SECOND = 1000
 
@@ -137,6 +138,23 @@ describe('a read cache', () => {
     stored.set('unknown', 'known')
     now = SECOND
     expect([await read('unknown'), reads]).toEqual([['known'], 2])
+  })
+
+  it.each([
+    ['known', 'text'],
+    ['unknown', null],
+  ])('holds no more of a request than a key, of one that is %s', async (_, text) => {
+    const held = await heldAfter(async () => {
+      for (const key of cutOutOfHeaders(1000)) {
+        await cache.read(
+          key,
+          source(key, async () => text),
+        )
+      }
+    })
+    expect(held).toBeLessThan(4e6)
+    expect(await read('00000000000000000000')).toEqual(text === null ? null : [text])
+    expect(reads).toBe(1000)
   })
 
   it('never keeps a failure', async () => {

@@ -65,9 +65,8 @@ export function plain<T extends string | number | null>(): Column<T> {
 }
 
 /**
- * A text that most rows have in another column, too.
+ * A text that most rows have in another column, too, and that is null then.
  * @param other that column in SQL
- * @returns null for the same
  */
 export function unlessIn(other: string): Column<string | null> {
   return { sql: (reference) => `NULLIF(${reference}, ${other})`, parse: (value: string | null) => value }

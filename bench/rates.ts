@@ -1,10 +1,11 @@
-import { during, type Load, load } from './load.ts'
+import { setTimeout } from 'node:timers/promises'
+import { during, type Load, type Loaded, load, times } from './load.ts'
 
 /** What is asked of a server in each round. */
 export type Row = {
   server: { cpuMs(): Promise<number> }
   load: Load
-  /** Of sessions that are each asked for once before the first comes again. */
+  /** How many sessions are each asked for once. Before the first comes again, its last read has stopped counting. */
   sessions?: number
 }
 
@@ -24,8 +25,8 @@ export type Scale = { rounds: number; seconds: number }
 
 const WARM_UP_SECONDS = 2
 
-/** How long a gateway trusts what it has read, with a margin, in seconds. */
-const TRUSTED_FOR = 1.5
+/** How long a gateway trusts what it has read, with a margin, in milliseconds. */
+const TRUSTED_FOR = 1500
 
 /** Asks each server in turn, round by round, so that other load on the machine affects all of them. */
 export async function measureRates<Name extends string>(
@@ -44,14 +45,38 @@ export async function measureRates<Name extends string>(
   return samples
 }
 
-async function measure(
-  { server, load: requests, sessions = Number.POSITIVE_INFINITY }: Row,
-  seconds: number,
-): Promise<Sample> {
+async function measure({ server, load: requests, sessions }: Row, seconds: number): Promise<Sample> {
+  let total = NOTHING
+  do {
+    if (total !== NOTHING) await setTimeout(TRUSTED_FOR)
+    const next = during(seconds - total.seconds, requests)
+    total = sum(total, await measureOnce(server, sessions === undefined ? next : times(sessions, next)))
+  } while (total.seconds < seconds)
+  const { answered, seconds: took, cpuMs, loadMs } = total
+  return {
+    rate: answered / took,
+    cpu: (cpuMs * 1000) / answered,
+    busy: cpuMs / 1000 / took,
+    loadBusy: loadMs / 1000 / took,
+  }
+}
+
+type Measured = Loaded & { cpuMs: number; loadMs: number }
+
+const NOTHING: Measured = { answered: 0, seconds: 0, cpuMs: 0, loadMs: 0 }
+
+async function measureOnce(server: Row['server'], requests: Load): Promise<Measured> {
   const [cpuBefore, loadBefore] = [await server.cpuMs(), process.cpuUsage()]
-  const { answered, seconds: took } = await load(during(seconds, requests))
+  const loaded = await load(requests)
   const [cpuMs, { user, system }] = [(await server.cpuMs()) - cpuBefore, process.cpuUsage(loadBefore)]
-  const rate = answered / took
-  if (rate * TRUSTED_FOR > sessions) throw new Error(`${sessions} sessions are too few: some were still cached`)
-  return { rate, cpu: (cpuMs * 1000) / answered, busy: cpuMs / 1000 / took, loadBusy: (user + system) / 1e6 / took }
+  return { ...loaded, cpuMs, loadMs: (user + system) / 1000 }
+}
+
+function sum(a: Measured, b: Measured): Measured {
+  return {
+    answered: a.answered + b.answered,
+    seconds: a.seconds + b.seconds,
+    cpuMs: a.cpuMs + b.cpuMs,
+    loadMs: a.loadMs + b.loadMs,
+  }
 }

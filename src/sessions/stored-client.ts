@@ -68,20 +68,26 @@ const GRANT = rowFormat<AccountSession['grant']>('r', {
 
 const WITH_ACCOUNT_AND_GRANT = 'JOIN "Account" a ON a."did" = s."did" JOIN "Grant" r ON r."id" = s."grantId"'
 
-/** Finds a client by the id of its token: a row for each session of its group, each with the token and the group. */
+/**
+ * The ids that a statement is asked for. As a query of its own, which hides how many they are: else PostgreSQL plans the
+ * statement anew each time, when it sees fewer than it assumes.
+ */
+const IDS = '(SELECT $1::text[])::text[]'
+
+/** Finds clients by the ids of their tokens: a row for each session of a group, each with the token and the group. */
 export const CLIENT_READ: PreparedRead = {
   name: 'atgate_client',
-  sql: `SELECT ${jsonRow(TOKEN, GROUP, SESSION, ACCOUNT, GRANT)}::text AS "text"
+  sql: `SELECT t."id", ${jsonRow(TOKEN, GROUP, SESSION, ACCOUNT, GRANT)}::text AS "text"
           FROM "ClientToken" t JOIN "SessionGroup" g ON g."id" = t."groupId"
           JOIN "Session" s ON s."groupId" = g."id" ${WITH_ACCOUNT_AND_GRANT}
-         WHERE t."id" = $1 ORDER BY s."linkedAt"`,
+         WHERE t."id" = ANY (${IDS}) ORDER BY s."linkedAt"`,
 }
 
-/** Finds the session of a developer token by its id. */
+/** Finds the sessions of developer tokens by their ids. */
 export const DEVELOPER_TOKEN_READ: PreparedRead = {
   name: 'atgate_developer_token',
-  sql: `SELECT ${jsonRow(SESSION, ACCOUNT, GRANT)}::text AS "text" FROM "Session" s ${WITH_ACCOUNT_AND_GRANT}
-         WHERE s."id" = $1 AND s."kind" = 'DEVELOPER_TOKEN'`,
+  sql: `SELECT s."id", ${jsonRow(SESSION, ACCOUNT, GRANT)}::text AS "text" FROM "Session" s ${WITH_ACCOUNT_AND_GRANT}
+         WHERE s."id" = ANY (${IDS}) AND s."kind" = 'DEVELOPER_TOKEN'`,
 }
 
 /**

@@ -12,6 +12,7 @@ import { type Database, openDatabase } from '../../src/store/sql/database.ts'
 import { aSession, type BuiltSession, didOf } from '../support/builders.ts'
 import { fixture, pgliteImage } from '../support/fixtures.ts'
 import { createFreshDatabase, type FreshDatabase } from '../support/fresh-database.ts'
+import { manySessions } from '../support/many-sessions.ts'
 
 const at = date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
 /** What PostgreSQL takes for a text. */
@@ -115,14 +116,24 @@ describe.each(KINDS)('what a token finds in a database of the kind %s', (kind) =
     expect(await database.readText(DEVELOPER_TOKEN_READ, session.id)).toBeNull()
   })
 
-  it.runIf(kind === 'postgresql')('is found by one statement, which its connection prepares once', async () => {
-    const { prisma: db, readText } = database
-    const { token } = await aSession({ db })
-    for (let times = 0; times < 3; times++) await readText(CLIENT_READ, token.split('.')[0] ?? '')
-    const prepared = await db.$queryRaw<{ sql: string; runs: bigint }[]>`
-      SELECT "statement" AS "sql", "generic_plans" + "custom_plans" AS "runs" FROM pg_prepared_statements
-       WHERE "name" = ${CLIENT_READ.name}`
-    expect(prepared).toEqual([{ sql: CLIENT_READ.sql, runs: expect.anything() }])
-    expect(prepared[0]?.runs).toBeGreaterThanOrEqual(3n)
+  it.runIf(kind === 'postgresql')('is found by one statement, which each connection plans once', async () => {
+    const { token, session } = await aSession({ db: database.prisma })
+    // In small tables every plan is as good as any.
+    await manySessions(database.prisma, { prefix: 'a1', count: 3000, did: session.did })
+    await database.prisma.$executeRaw`ANALYZE`
+    const other = await openDatabase({ kind: 'postgresql', url: fresh?.url ?? '', poolSize: 1 })
+    const { prisma: db, readText } = other
+    for (let times = 0; times < 9; times++) {
+      await Promise.all([readText(CLIENT_READ, token.split('.')[0] ?? ''), readText(DEVELOPER_TOKEN_READ, 'none')])
+    }
+    const prepared = await db.$queryRaw`
+      SELECT "statement" AS "sql", "custom_plans" AS "trials", "generic_plans" AS "runs" FROM pg_prepared_statements
+       WHERE "name" IN (${CLIENT_READ.name}, ${DEVELOPER_TOKEN_READ.name}) ORDER BY "name"`
+    await other.close()
+    // PostgreSQL makes five plans for what it is asked for, before it takes one that does for everything.
+    expect(prepared).toEqual([
+      { sql: CLIENT_READ.sql, trials: 5n, runs: 4n },
+      { sql: DEVELOPER_TOKEN_READ.sql, trials: 5n, runs: 4n },
+    ])
   })
 })

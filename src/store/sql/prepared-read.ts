@@ -1,18 +1,26 @@
+import DataLoader from 'dataloader'
 import type pg from 'pg'
 import type { PrismaClient } from './generated/client.ts'
 import type { QueryListener, Translation } from './outage.ts'
 
 /**
- * A statement that each connection parses and plans once, by its name. It has one parameter, and its rows have one column,
- * `text`, of a single line.
+ * A statement that each connection parses and plans once, by its name. Its one parameter is a list of ids. Its rows have
+ * two columns: `id`, one of the list, and `text`, of a single line.
  */
 export type PreparedRead = { name: string; sql: string }
 
 /**
- * Finds the rows of a prepared read, as lines of one text; null when there are none.
+ * Finds the rows of a prepared read that one id has, as lines of one text; null when there are none. Reads that begin in
+ * the same turn of the event loop share a query.
  * @throws GatewayError SERVICE_UNAVAILABLE
  */
-export type ReadText = (read: PreparedRead, parameter: string) => Promise<string | null>
+export type ReadText = (read: PreparedRead, id: string) => Promise<string | null>
+
+type Row = readonly [id: string, text: string]
+type ReadRows = (read: PreparedRead, ids: readonly string[]) => Promise<readonly Row[]>
+
+/** The most ids of one query, so that none keeps a connection for long. */
+const MAX_IDS = 100
 
 type Options = {
   pool: Pick<pg.Pool, 'query'>
@@ -24,23 +32,47 @@ type Options = {
 
 /** Reads through the pool of Prisma's adapter, without Prisma: a third of the CPU. */
 export function createPostgresRead({ pool, translate, onQuery = () => undefined, hasNames }: Options): ReadText {
-  return ({ name, sql }, parameter) =>
+  return readTogether(({ name, sql }, ids) =>
     translate(async () => {
       onQuery(sql)
-      const query = { ...(hasNames && { name }), text: sql, values: [parameter], rowMode: 'array' as const }
-      const { rows } = await pool.query<[string]>(query)
-      return linesOf(rows.map(([text]) => text))
-    })
+      const query = { ...(hasNames && { name }), text: sql, values: [ids], rowMode: 'array' as const }
+      return (await pool.query<[string, string]>(query)).rows
+    }),
+  )
 }
 
 /** Reads through Prisma: for PGlite, where the statement takes longer than Prisma. */
 export function createPrismaRead(prisma: Pick<PrismaClient, '$queryRawUnsafe'>): ReadText {
-  return async ({ sql }, parameter) => {
-    const rows = await prisma.$queryRawUnsafe<{ text: string }[]>(sql, parameter)
-    return linesOf(rows.map(({ text }) => text))
+  return readTogether(async ({ sql }, ids) => {
+    const rows = await prisma.$queryRawUnsafe<{ id: string; text: string }[]>(sql, ids)
+    return rows.map(({ id, text }) => [id, text] as const)
+  })
+}
+
+/** Requests that arrive together cost the database, and this process, little more than one. */
+function readTogether(readRows: ReadRows): ReadText {
+  const loaders = new Map<PreparedRead, DataLoader<string, string | null>>()
+  return (read, id) => {
+    const loader = loaders.get(read) ?? loaderOf(read, readRows)
+    loaders.set(read, loader)
+    return loader.load(id)
   }
 }
 
-function linesOf(texts: readonly string[]): string | null {
-  return texts.length === 0 ? null : texts.join('\n')
+function loaderOf(read: PreparedRead, readRows: ReadRows): DataLoader<string, string | null> {
+  return new DataLoader(async (ids) => textsOf(await readRows(read, [...new Set(ids)]), ids), {
+    cache: false,
+    maxBatchSize: MAX_IDS,
+    // Once every connection that has sent something was read from.
+    batchScheduleFn: setImmediate,
+  })
+}
+
+function textsOf(rows: readonly Row[], ids: readonly string[]): (string | null)[] {
+  const texts = new Map<string, string>()
+  for (const [id, line] of rows) {
+    const others = texts.get(id)
+    texts.set(id, others === undefined ? line : `${others}\n${line}`)
+  }
+  return ids.map((id) => texts.get(id) ?? null)
 }

@@ -13,7 +13,7 @@ const GROUP = { activeDid: 'did:web:alice.test', id: 'group', createdAt: new Dat
 /** Every way in which the gateway asks its database. */
 const operations = ({ prisma, readText, ping }: Database) => [
   () => ping(),
-  () => readText({ name: 'a_text', sql: 'SELECT $1 AS "text"' }, 'x'),
+  () => readText({ name: 'a_text', sql: `SELECT unnest($1::text[]) AS "id", 'y' AS "text"` }, 'x'),
   () => prisma.sessionGroup.findMany(),
   () => prisma.sessionGroup.updateMany({ where: { id: 'x' }, data: { createdAt: new Date() } }),
   () => prisma.$executeRaw`SELECT 1`,

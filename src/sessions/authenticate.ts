@@ -27,9 +27,11 @@ export async function authenticate(
   const presented = presentedToken(tokens)
   // What does not even have the form of a token costs no query, and is not counted.
   if (presented === null) return null
-  const caller = await withFailureLimit(parts, { token: presented.token, ip: client.ip }, () =>
-    callerOf(parts, presented),
-  )
+  const address = addressKey(client.ip)
+  requireFewFailures(parts, presented.token, address)
+  const caller = await callerOf(parts, presented)
+  if (caller === null) await countFailure(parts, presented.token, address)
+  else parts.runtime.provenTokens.add(presented.token)
   if (caller === null || caller.client === null || caller.client.token.confirmedAt !== null) return caller
   await confirmFirstUse(parts, { token: caller.client.token, client })
   // What this request may reach, and who is active, follows from the first use.
@@ -59,30 +61,25 @@ function presentedAs(as: Presented['as'], text: string | null): Presented | null
 }
 
 /**
- * Looks a token up, and counts it if it is wrong: each costs a query. An address with too many is refused before the
- * query, but with a token that was good the last time it goes on, since others may be behind the same address.
+ * Refuses an address with too many wrong tokens, before the query that each costs. With a token that was good the last
+ * time it goes on, since others may be behind the same address.
+ * @throws GatewayError RATE_LIMITED
  */
-async function withFailureLimit<T>(
-  { runtime: { limits, provenTokens } }: ChangeParts,
-  { token, ip }: { token: ParsedToken; ip: string | null },
-  lookUp: () => Promise<T | null>,
-): Promise<T | null> {
-  const address = addressKey(ip)
+function requireFewFailures({ runtime }: ChangeParts, token: ParsedToken, address: string): void {
+  const { limits, provenTokens } = runtime
   if (limits.failures.isReached(address) && !provenTokens.has(token)) limits.failures.requireBelow(address)
-  const found = await lookUp()
-  if (found === null) {
-    provenTokens.delete(token)
-    await limits.failures.consume(address)
-  } else {
-    provenTokens.add(token)
-  }
-  return found
+}
+
+/** @throws GatewayError RATE_LIMITED */
+async function countFailure({ runtime }: ChangeParts, token: ParsedToken, address: string): Promise<void> {
+  runtime.provenTokens.delete(token)
+  await runtime.limits.failures.consume(address)
 }
 
 /** What a token proves, without counting as a use of it; null when it proves nobody, or came as the wrong thing. */
-export async function callerOf(parts: ReadParts, { token, as }: Presented): Promise<Caller | null> {
+export function callerOf(parts: ReadParts, { token, as }: Presented): Promise<Caller | null> {
   if (!token.isDeveloperToken) return clientCaller(parts, token, as)
-  return as === 'bearer' ? developerCaller(parts, token) : null
+  return as === 'bearer' ? developerCaller(parts, token) : Promise.resolve(null)
 }
 
 async function clientCaller(

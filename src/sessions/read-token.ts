@@ -19,11 +19,14 @@ export type ReadParts = {
  * it tells is at most a second old, and contains every change that this process has made.
  */
 export async function readClient({ stores, runtime }: ReadParts, tokenId: string): Promise<Client | null> {
-  const kept = await runtime.sessionCache.read(tokenId, {
+  const mayServe = ({ client, firstEnd }: Kept) => isSettled(client.token) && runtime.clock() < firstEnd
+  const peeked = runtime.sessionCache.peek<Kept>(tokenId)
+  if (peeked !== undefined && mayServe(peeked)) return peeked.client
+  const kept = await runtime.sessionCache.read<Kept>(tokenId, {
     load: () => stores.readText(CLIENT_READ, tokenId),
     parse: (text) => untilFirstEnd(parseClient(text, tokenId)),
     idsIn: ({ stored: { group, sessions } }) => [group.id, ...sessions.flatMap(idsOf)],
-    mayServe: ({ client, firstEnd }) => isSettled(client.token) && runtime.clock() < firstEnd,
+    mayServe,
   })
   if (kept === null) return null
   const now = runtime.clock()

@@ -42,6 +42,29 @@ describe('a read cache', () => {
     expect([await read(), reads]).toEqual([['c'], 2])
   })
 
+  it('has what was parsed at once for those who peek, for as long as it counts', async () => {
+    await read()
+    // It was not parsed to be kept: most texts are asked for once.
+    expect(cache.peek('key')).toBeUndefined()
+    const parsed = await read()
+    expect(cache.peek('key')).toBe(parsed)
+    expect(cache.peek('other')).toBeUndefined()
+    now = SECOND - 1
+    expect(cache.peek('key')).toBe(parsed)
+    now = SECOND
+    expect(cache.peek('key')).toBeUndefined()
+  })
+
+  it.each([
+    ['one of its ids', () => cache.invalidate(['b'])],
+    ['everything', () => cache.clear()],
+  ])('has nothing for those who peek once %s was invalidated', async (_what, invalidate) => {
+    await read()
+    await read()
+    invalidate()
+    expect(cache.peek('key')).toBeUndefined()
+  })
+
   it('counts the second from when the read began', async () => {
     const slow = source('key', async () => {
       now = SECOND - 1

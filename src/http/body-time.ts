@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { SECOND } from '../platform/clock.ts'
 import type { ConnectionLimits } from './connections.ts'
@@ -22,7 +22,7 @@ export function boundBodyTime(
   isUpload: (request: FastifyRequest) => boolean,
 ) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
-    if (!hasBody(request.raw)) return
+    if (!hasBody(request.headers)) return
     reply.raw.once('finish', () => endAfterAnswer(request.raw))
     if (isUpload(request)) return
     const timer = setTimeout(() => giveUp(request.raw, reply.raw), limits.request).unref()
@@ -30,8 +30,8 @@ export function boundBodyTime(
   }
 }
 
-/** By RFC 9112 §6.3. `complete` says so later, when the request is being answered. */
-function hasBody({ headers }: IncomingMessage): boolean {
+/** Whether a request has a body, by RFC 9112 §6.3. `complete` says so later, when the request is being answered. */
+export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 

@@ -5,8 +5,11 @@ import type { Cookies } from './cookies.ts'
 /** Longer ones are cut: the client chooses the text, and the gateway stores it. */
 const MAX_USER_AGENT = 300
 
+/** What of a request the gateway's functions are told. */
+type RequestParts = Pick<FastifyRequest, 'id' | 'headers' | 'ip' | 'cookies'>
+
 /** Reads from a request what the gateway's functions need. */
-export function clientRequest(request: FastifyRequest, cookies: Cookies): ClientRequest {
+export function clientRequest(request: RequestParts, cookies: Cookies): ClientRequest {
   return {
     id: request.id,
     authorization: request.headers.authorization ?? null,
@@ -16,7 +19,7 @@ export function clientRequest(request: FastifyRequest, cookies: Cookies): Client
   }
 }
 
-function namedAccount({ headers }: FastifyRequest): string | null {
+function namedAccount({ headers }: RequestParts): string | null {
   const named = headers['atgate-account']
   return named === undefined ? null : String(named)
 }

@@ -9,7 +9,7 @@ const MAX_AGE = (400 * DAY) / 1000
 
 /** Reads and writes the gateway's two cookies. */
 export interface Cookies {
-  read(request: FastifyRequest): Pick<ClientRequest, 'sessionCookie' | 'clientCookie'>
+  read(request: Pick<FastifyRequest, 'cookies'>): Pick<ClientRequest, 'sessionCookie' | 'clientCookie'>
   of(reply: FastifyReply): ClientCookies
 }
 

@@ -6,11 +6,16 @@ import { GatewayError } from '../platform/errors.ts'
  * the other.
  * @throws GatewayError BAD_USER_INPUT
  */
-export function refuseSecondHost({ raw: { rawHeaders } }: FastifyRequest): void {
+export function refuseSecondHost({ raw }: FastifyRequest): void {
+  if (hasSecondHost(raw.rawHeaders)) throw new GatewayError('BAD_USER_INPUT', 'Send one Host header.')
+}
+
+/** @param rawHeaders as Node.js has them */
+export function hasSecondHost(rawHeaders: readonly string[]): boolean {
   let hosts = 0
   // Names and values in turn.
   for (let index = 0; index < rawHeaders.length; index += 2) if (isHost(rawHeaders[index])) hosts++
-  if (hosts > 1) throw new GatewayError('BAD_USER_INPUT', 'Send one Host header.')
+  return hosts > 1
 }
 
 function isHost(name = ''): boolean {

@@ -27,7 +27,8 @@ import { respondNotFound, respondWithError } from './respond.ts'
 import { refuseForeignOrigin } from './same-origin.ts'
 import { ANSWERS_DATA, securityHeaders } from './security-headers.ts'
 import { startHandler } from './start.ts'
-import { VERIFY_PATH, verifyRoute } from './verify.ts'
+import { type Refusals, VERIFY_PATH, verifyRoute } from './verify.ts'
+import { addVerifyShortWay } from './verify-short-way.ts'
 import { isXrpc, LONGEST_NSID, xrpc } from './xrpc.ts'
 
 /** The largest body is a GraphQL request: a document and its variables. The largest of the portal has 2 KB. */
@@ -54,11 +55,12 @@ export async function createServer(
   { graphql, services, connectionLimits }: Options,
 ): Promise<FastifyInstance> {
   const { config } = gateway
+  const refusals: Refusals = new WeakMap()
   const server = fastify({
     loggerInstance: gateway.runtime.logger as FastifyBaseLogger,
     // Fastify logs whole URLs, which contain codes, states and exchange tokens.
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: requestId,
+    genReqId: (raw) => refusals.get(raw)?.id ?? requestId(raw),
     childLoggerFactory: requestLogger,
     trustProxy: config.trustProxy,
     bodyLimit: MAX_BODY_BYTES,
@@ -105,7 +107,8 @@ export async function createServer(
   server.get(CALLBACK_PATH, callbackHandler(gateway, cookies))
   server.get(CLIENT_METADATA_PATH, clientMetadataHandler(gateway.atproto.clients))
   server.get(JWKS_PATH, jwksHandler(gateway.atproto.clients))
-  const { options, handler } = verifyRoute(gateway, { cookies, ...services })
+  const verifying = { cookies, refusals, ...services }
+  const { options, handler } = verifyRoute(gateway, verifying)
   server.route({ method: ['GET', 'HEAD'], url: VERIFY_PATH, ...ANSWERS_DATA, ...options, handler })
   const called = { onRequest: requireAllowedOrigin, ...ANSWERS_DATA }
   server.post(TOKEN_PATH, called, tokenHandler(gateway, { cookies, ...services }))
@@ -117,5 +120,6 @@ export async function createServer(
   server.post('/graphql', called, api)
   await server.register(xrpc(gateway, cookies))
   await portal(server, config)
+  addVerifyShortWay(server, gateway, verifying)
   return server
 }

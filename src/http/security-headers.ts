@@ -21,15 +21,22 @@ export const ANSWERS_DATA: RouteShorthandOptions = { config: { answers: 'data' }
 /** The options of the route of GraphiQL's page. */
 export const ANSWERS_GRAPHIQL: RouteShorthandOptions = { config: { answers: 'graphiql' } }
 
+type SecurityConfig = Pick<Config, 'secure' | 'publicUrl' | 'portalPath'>
+
 /** Sets the security headers of every response. */
-export function securityHeaders(config: Pick<Config, 'secure' | 'publicUrl' | 'portalPath'>): Check {
+export function securityHeaders(config: SecurityConfig): Check {
+  const headers = headersOfAnswers(config)
+  return ({ routeOptions }, reply) => void reply.headers(headers[routeOptions.config.answers ?? 'pages'])
+}
+
+/** The security headers of each kind of answer. */
+export function headersOfAnswers(config: SecurityConfig): Record<Answers, OutgoingHttpHeaders> {
   const everywhere = everyAnswer(config)
-  const headers = {
+  return {
     pages: headersOf({ ...everywhere, contentSecurityPolicy: pagePolicy(config) }),
     graphiql: headersOf({ ...everywhere, contentSecurityPolicy: GRAPHIQL_POLICY }),
     data: headersOf({ ...everywhere, ...OF_PAGES_ALONE, contentSecurityPolicy: DATA_POLICY }),
   }
-  return ({ routeOptions }, reply) => void reply.headers(headers[routeOptions.config.answers ?? 'pages'])
 }
 
 /** What helmet sets, which is the same for every request: asked once, it costs requests nothing. */
@@ -69,11 +76,7 @@ const DATA_POLICY: ContentPolicy = {
  * Allows our own scripts and styles, images from anywhere (avatars), and no frames. Scripts are those of the build: what
  * a PDS answers under /xrpc is of this origin too.
  */
-function pagePolicy({
-  secure,
-  publicUrl,
-  portalPath,
-}: Pick<Config, 'secure' | 'publicUrl' | 'portalPath'>): ContentPolicy {
+function pagePolicy({ secure, publicUrl, portalPath }: SecurityConfig): ContentPolicy {
   return {
     useDefaults: false,
     directives: {

@@ -1,10 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { z } from 'zod'
 import { confirmedHandle } from '../accounts/confirmed-handle.ts'
 import type { Gateway } from '../gateway.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { IdentityTokens } from '../services/identity-token.ts'
-import { type Verified, verify } from '../services/verify.ts'
+import { type Demand, type Verified, verify } from '../services/verify.ts'
 import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
 import { headerText } from './header-text.ts'
@@ -23,7 +24,10 @@ const verifyQuery = z.object({
   redirect: z.preprocess((text) => text === '' || text, z.stringbool()).default(false),
 })
 
-type Parts = { cookies: Cookies; identityTokens: Pick<IdentityTokens, 'share'> }
+/** Requests that were refused before Fastify had them, by which id and why. */
+export type Refusals = WeakMap<IncomingMessage, { id: string; error: unknown }>
+
+type Parts = { cookies: Cookies; identityTokens: Pick<IdentityTokens, 'share'>; refusals: Refusals }
 
 /**
  * `GET /auth/verify`: whether the request that a proxy asks about may reach a service, and who makes it
@@ -32,20 +36,21 @@ type Parts = { cookies: Cookies; identityTokens: Pick<IdentityTokens, 'share'> }
  */
 export function verifyRoute(
   gateway: Gateway,
-  { cookies, identityTokens }: Parts,
+  { cookies, identityTokens, refusals }: Parts,
 ): { options: RouteShorthandOptions; handler(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> } {
   const trusts = createTrustedPeer(gateway.config)
   return {
     options: { errorHandler: refuse },
     async handler(request, reply) {
-      const { scopes, audience, redirect } = readQuery(request)
+      const { redirect, ...demand } = readQuery(request.query)
       try {
+        const refusal = refusals.get(request.raw)
+        if (refusal !== undefined) throw refusal.error
         const verified = await verify(gateway, identityTokens, {
           clientRequest: clientRequest(request, cookies),
-          scopes,
-          audience,
+          ...demand,
         })
-        return sendIdentity(reply, verified)
+        return noStore(reply).headers(identityHeaders(verified)).send()
       } catch (error) {
         const isSignedOut = error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
         const signIn = isSignedOut && redirect ? signInRedirect(request, { config: gateway.config, trusts }) : null
@@ -56,7 +61,16 @@ export function verifyRoute(
   }
 }
 
-function readQuery({ query }: FastifyRequest) {
+/**
+ * What a service asks of the requests that it has verified, by the query.
+ * @throws GatewayError BAD_USER_INPUT
+ */
+export function readDemand(query: unknown): Demand {
+  const { scopes, audience } = readQuery(query)
+  return { scopes, audience }
+}
+
+function readQuery(query: unknown) {
   const parsed = verifyQuery.safeParse(query)
   if (!parsed.success) {
     throw new GatewayError('BAD_USER_INPUT', 'Give audience once, and redirect as 1; scope may stand several times.')
@@ -66,14 +80,14 @@ function readQuery({ query }: FastifyRequest) {
 }
 
 /** Every header stands on every answer: a proxy that copies them overwrites whatever the client has sent. */
-function sendIdentity(reply: FastifyReply, { session, token }: Verified): FastifyReply {
-  return noStore(reply)
-    .header('x-auth-did', headerText(session.did))
-    .header('x-auth-handle', headerText(confirmedHandle(session.account)))
-    .header('x-auth-session', headerText(session.id))
-    .header('x-auth-scope', headerText(session.grant.scope))
-    .header('x-auth-token', token ?? '')
-    .send()
+export function identityHeaders({ session, token }: Verified) {
+  return {
+    'x-auth-did': headerText(session.did),
+    'x-auth-handle': headerText(confirmedHandle(session.account)),
+    'x-auth-session': headerText(session.id),
+    'x-auth-scope': headerText(session.grant.scope),
+    'x-auth-token': token ?? '',
+  }
 }
 
 /** Proxies know 401 and 403, and take everything else for a failure: a mistake in the query lets nobody through. */

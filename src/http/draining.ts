@@ -18,6 +18,9 @@ const GRACE = 500
 /** In milliseconds. Not every step of a connection has an event, such as an answer that its client does not read. */
 const LOOK_EVERY = 10
 
+/** It knows its request, as `req`. */
+type Response = ServerResponse<IncomingMessage>
+
 /** The connections of a server that ends. */
 export interface Draining {
   /**
@@ -32,23 +35,26 @@ export interface Draining {
 /** Tells clients to connect anew elsewhere as soon as the process is leaving, and follows what is under way. */
 export function drainConnections(server: Server, { leaving }: Pick<Runtime, 'leaving'>): Draining {
   const sockets = new Set<Socket>()
-  const underWay = new Map<ServerResponse, IncomingMessage>()
+  const underWay = new Set<Response>()
+  function forget(this: Response): void {
+    underWay.delete(this)
+  }
 
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
   // Before the server's own listener, which may answer at once.
-  server.prependListener('request', (request, response) => {
-    underWay.set(response, request)
-    response.on('close', () => underWay.delete(response))
+  server.prependListener('request', (_request, response: Response) => {
+    underWay.add(response)
+    response.on('close', forget)
     if (leaving.aborted) endConnectionAfter(response)
   })
-  leaving.addEventListener('abort', () => [...underWay.keys()].forEach(endConnectionAfter), { once: true })
+  leaving.addEventListener('abort', () => underWay.forEach(endConnectionAfter), { once: true })
 
   /** Those whose request is complete and whose answer is not. */
   const waiting = () =>
-    [...underWay].filter(([response, request]) => request.complete && !response.writableEnded && !response.destroyed)
+    [...underWay].filter((response) => response.req.complete && !response.writableEnded && !response.destroyed)
 
   return {
     async finish(ms) {
@@ -56,7 +62,7 @@ export function drainConnections(server: Server, { leaving }: Pick<Runtime, 'lea
       const graceEnd = () => Math.min(performance.now() + GRACE, deadline)
       await until(() => !server.listening, deadline)
       await until(() => sockets.size === 0, graceEnd())
-      for (const [response, request] of underWay) if (!request.complete) refuseHalfSent(request, response)
+      for (const response of underWay) if (!response.req.complete) refuseHalfSent(response)
       await until(() => waiting().length === 0, deadline)
       const cutOff = waiting().length
       await until(() => underWay.size === 0, graceEnd())
@@ -92,9 +98,9 @@ function endConnectionAfter(response: ServerResponse): void {
  * Answers a request whose body has not arrived. Nothing was done for it, and its client is told so. Destroying the
  * request instead would close the connection without an answer.
  */
-function refuseHalfSent(request: IncomingMessage, response: ServerResponse): void {
-  if (request.listenerCount('error') === 0) response.destroy()
-  else request.emit('error', shuttingDown())
+function refuseHalfSent(response: Response): void {
+  if (response.req.listenerCount('error') === 0) response.destroy()
+  else response.req.emit('error', shuttingDown())
 }
 
 async function until(condition: () => boolean, deadline: number): Promise<void> {

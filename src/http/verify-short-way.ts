@@ -31,14 +31,18 @@ export function addVerifyShortWay(server: FastifyInstance, gateway: Gateway, opt
 
   async function answer(raw: IncomingMessage, response: ServerResponse, demand: Demand): Promise<void> {
     const startedAt = performance.now()
-    const [id, ip, { headers }] = [requestId(raw), addressOf(raw), raw]
+    const id = requestId(raw)
+    const ip = addressOf(raw)
+    const { headers } = raw
     try {
       const request = { id, headers, ip, cookies: server.parseCookie(headers.cookie ?? '') }
       const verified = await verify(gateway, identityTokens, {
         clientRequest: clientRequest(request, cookies),
         ...demand,
       })
-      response.writeHead(200, { ...always, 'x-request-id': id, ...identityHeaders(verified) }).end()
+      const sent = identityHeaders(verified, always)
+      sent['x-request-id'] = id
+      response.writeHead(200, sent).end()
     } catch (error) {
       refusals.set(raw, { id, error })
       return goOn(raw, response)

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import { z } from 'zod'
 import { confirmedHandle } from '../accounts/confirmed-handle.ts'
@@ -9,7 +9,7 @@ import { type Demand, type Verified, verify } from '../services/verify.ts'
 import { clientRequest } from './client-request.ts'
 import type { Cookies } from './cookies.ts'
 import { headerText } from './header-text.ts'
-import { noStore } from './no-store.ts'
+import { NO_STORE, noStore } from './no-store.ts'
 import { problemOf } from './respond.ts'
 import { signInRedirect } from './sign-in-redirect.ts'
 import { createTrustedPeer } from './trusted-peer.ts'
@@ -50,7 +50,7 @@ export function verifyRoute(
           clientRequest: clientRequest(request, cookies),
           ...demand,
         })
-        return noStore(reply).headers(identityHeaders(verified)).send()
+        return reply.headers(identityHeaders(verified, NO_STORE)).send()
       } catch (error) {
         const isSignedOut = error instanceof GatewayError && error.code === 'UNAUTHENTICATED'
         const signIn = isSignedOut && redirect ? signInRedirect(request, { config: gateway.config, trusts }) : null
@@ -79,9 +79,13 @@ function readQuery(query: unknown) {
   return { ...others, scopes: [scope].flat().flatMap((text) => text.split(' ')) }
 }
 
-/** Every header stands on every answer: a proxy that copies them overwrites whatever the client has sent. */
-export function identityHeaders({ session, token }: Verified) {
+/**
+ * The headers of an answer that tells who it is, and others. Each of its own stands on every answer: a proxy that copies
+ * them overwrites whatever the client has sent.
+ */
+export function identityHeaders({ session, token }: Verified, others: OutgoingHttpHeaders): OutgoingHttpHeaders {
   return {
+    ...others,
     'x-auth-did': headerText(session.did),
     'x-auth-handle': headerText(confirmedHandle(session.account)),
     'x-auth-session': headerText(session.id),

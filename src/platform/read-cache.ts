@@ -100,9 +100,10 @@ class BoundedReadCache implements ReadCache {
   }
 
   peek<T extends object>(key: string): T | undefined {
-    const entry = this.#entries.get(key)
+    // What is in use is read again each second, and is the youngest then: it need not be moved at each use.
+    const entry = this.#entries.peek(key)
     if (entry === undefined || !this.#isTrusted(entry)) return undefined
-    const parsed = this.#parsed.get(entry)
+    const parsed = this.#parsed.peek(entry)
     return parsed !== undefined && this.#isCurrent(entry, parsed.slots) ? (parsed.value as T) : undefined
   }
 

@@ -3,7 +3,7 @@ import { addressKey } from '../platform/address.ts'
 import type { SessionKind } from '../store/sql/generated/client.ts'
 import type { Client } from './client.ts'
 import { confirmFirstUse } from './first-use.ts'
-import { type ReadParts, readClient, readDeveloperToken } from './read-token.ts'
+import { peekClient, type ReadParts, readClient, readDeveloperToken } from './read-token.ts'
 import { type ParsedToken, parseToken, secretMatches } from './token.ts'
 import type { Caller } from './viewer.ts'
 import type { ChangeParts } from './with-session-changes.ts'
@@ -87,7 +87,7 @@ async function clientCaller(
   { id, secret }: ParsedToken,
   as: Presented['as'],
 ): Promise<Caller | null> {
-  const client = await readClient(parts, id)
+  const client = peekClient(parts, id) ?? (await readClient(parts, id))
   if (client === null || !secretMatches(secret, client.token.secretHash)) return null
   // Whose last session has expired is nobody, whether or not housekeeping has ended the group.
   if (client.accounts.length === 0) return null

@@ -19,18 +19,21 @@ export type ReadParts = {
  * it tells is at most a second old, and contains every change that this process has made.
  */
 export async function readClient({ stores, runtime }: ReadParts, tokenId: string): Promise<Client | null> {
-  const mayServe = ({ client, firstEnd }: Kept) => isSettled(client.token) && runtime.clock() < firstEnd
-  const peeked = runtime.sessionCache.peek<Kept>(tokenId)
-  if (peeked !== undefined && mayServe(peeked)) return peeked.client
   const kept = await runtime.sessionCache.read<Kept>(tokenId, {
     load: () => stores.readText(CLIENT_READ, tokenId),
     parse: (text) => untilFirstEnd(parseClient(text, tokenId)),
     idsIn: ({ stored: { group, sessions } }) => [group.id, ...sessions.flatMap(idsOf)],
-    mayServe,
+    mayServe: (each) => mayServe(each, runtime.clock()),
   })
   if (kept === null) return null
   const now = runtime.clock()
   return now < kept.firstEnd ? kept.client : clientAt(kept.stored, now)
+}
+
+/** What `readClient` would find, if that is known at once; undefined if not. */
+export function peekClient({ runtime }: ReadParts, tokenId: string): Client | undefined {
+  const kept = runtime.sessionCache.peek<Kept>(tokenId)
+  return kept !== undefined && mayServe(kept, runtime.clock()) ? kept.client : undefined
 }
 
 /** Finds the session of a developer token, whether it has expired or not, as `readClient` finds a client. */
@@ -69,6 +72,6 @@ function idsOf({ did, grantId }: AccountSession): string[] {
 }
 
 /** The first use of a token is awaited by each request that comes before it: it must see whether it has happened. */
-function isSettled({ confirmedAt }: StoredClient['token']): boolean {
-  return confirmedAt !== null
+function mayServe({ client: { token }, firstEnd }: Kept, now: number): boolean {
+  return token.confirmedAt !== null && now < firstEnd
 }

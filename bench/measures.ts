@@ -16,7 +16,8 @@ export const ROW = {
   bareSelect: 'bare SELECT by primary key',
   verifyCold: '/auth/verify, cold',
   otherVerifyCold: '/auth/verify, cold, other checkout',
-  verifyColdOfMany: '/auth/verify, cold, of many',
+  verifyColdOfFew: '/auth/verify, cold, few sessions',
+  verifyColdOfMany: '/auth/verify, cold, many sessions',
 } as const
 
 export type RowKey = keyof typeof ROW
@@ -50,7 +51,7 @@ function ratiosOf({ few, many }: { few: string; many: string }): Ratio[] {
     {
       name: `time of ${ROW.verifyCold}, ${many} sessions`,
       of: 'verifyColdOfMany',
-      beside: 'verifyCold',
+      beside: 'verifyColdOfFew',
       besideName: `${few} sessions`,
       isOfTimes: true,
       goal: atMost(1.3),

@@ -29,8 +29,11 @@ export function tenths(ms: number): number {
   return Math.round(ms * 10) / 10
 }
 
-/** A hook that logs each completed request. Supervisors ask every few seconds, which is of no interest. */
-export function requestLog(logger: Logger) {
+/**
+ * A hook that logs each completed request. Supervisors ask every few seconds, which is of no interest.
+ * @param msBefore how long a request took before Fastify had it
+ */
+export function requestLog(logger: Logger, msBefore: (raw: IncomingMessage) => number) {
   const log = requestLine(logger)
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     log(isProbe(request) ? 'debug' : 'info', {
@@ -38,7 +41,7 @@ export function requestLog(logger: Logger) {
       method: request.method,
       route: request.routeOptions.url ?? 'unknown',
       status: reply.statusCode,
-      ms: tenths(reply.elapsedTime),
+      ms: tenths(msBefore(request.raw) + reply.elapsedTime),
       ip: request.ip,
     })
     done()

@@ -77,7 +77,10 @@ export async function createServer(
   server.setNotFoundHandler(respondNotFound)
   // Only JSON is accepted. An HTML form on another site can send text/plain.
   server.removeContentTypeParser('text/plain')
-  server.addHook('onResponse', requestLog(gateway.runtime.logger))
+  server.addHook(
+    'onResponse',
+    requestLog(gateway.runtime.logger, (raw) => refusals.get(raw)?.ms ?? 0),
+  )
   server.addHook(
     'onRequest',
     inOrder(sendRequestId, securityHeaders(config), refuseSecondHost, boundBodyTime(connectionLimits, isXrpc)),

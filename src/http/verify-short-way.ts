@@ -44,7 +44,7 @@ export function addVerifyShortWay(server: FastifyInstance, gateway: Gateway, opt
       sent['x-request-id'] = id
       response.writeHead(200, sent).end()
     } catch (error) {
-      refusals.set(raw, { id, error })
+      refusals.set(raw, { id, error, ms: performance.now() - startedAt })
       return goOn(raw, response)
     }
     const ms = tenths(performance.now() - startedAt)

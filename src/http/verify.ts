@@ -24,8 +24,8 @@ const verifyQuery = z.object({
   redirect: z.preprocess((text) => text === '' || text, z.stringbool()).default(false),
 })
 
-/** Requests that were refused before Fastify had them, by which id and why. */
-export type Refusals = WeakMap<IncomingMessage, { id: string; error: unknown }>
+/** Requests that were refused before Fastify had them: under which id, why, and after how many milliseconds. */
+export type Refusals = WeakMap<IncomingMessage, { id: string; error: unknown; ms: number }>
 
 type Parts = { cookies: Cookies; identityTokens: Pick<IdentityTokens, 'share'>; refusals: Refusals }
 

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import cookiePlugin from '@fastify/cookie'
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -95,14 +96,19 @@ describe('the short way of /auth/verify', () => {
     expect(refusals.get(last as IncomingMessage)).toEqual({
       id: 'of-the-proxy',
       error: expect.objectContaining({ code: 'UNAUTHENTICATED' }),
+      ms: expect.any(Number),
     })
     expect(failures).toHaveBeenCalledTimes(1)
   })
 
   it('passes an outage on, too', async () => {
-    vi.spyOn(gateway.stores, 'readText').mockRejectedValue(new Error('no connection'))
+    vi.spyOn(gateway.stores, 'readText').mockImplementation(() =>
+      setTimeout(50).then(() => Promise.reject(new Error('no connection'))),
+    )
     expect(await ask()).toBe(WHOLE_WAY)
-    expect(refusals.get(last as IncomingMessage)?.error).toEqual(new Error('no connection'))
+    const { error, ms = 0 } = refusals.get(last as IncomingMessage) ?? {}
+    expect(error).toEqual(new Error('no connection'))
+    expect(ms).toBeGreaterThan(45)
   })
 })
 

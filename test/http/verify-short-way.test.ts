@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import cookiePlugin from '@fastify/cookie'
 import fastify, { type FastifyInstance } from 'fastify'
@@ -112,8 +112,10 @@ describe('the short way of /auth/verify', () => {
   })
 })
 
-it('needs a server that has one listener for requests', () => {
-  const server = createServer()
-  const add = () => addVerifyShortWay({ server } as unknown as FastifyInstance, {} as UnitGateway, {} as never)
-  expect(add).toThrow()
+it('needs a server that has one listener for requests', async () => {
+  const gateway = await openUnitGateway()
+  const [server, cookies, identityTokens] = [fastify(), createCookies(gateway.config), { share: async () => null }]
+  server.server.on('request', () => undefined)
+  const add = () => addVerifyShortWay(server, gateway, { cookies, identityTokens, refusals: new WeakMap() })
+  expect(add).toThrow('not one listener')
 })

@@ -25,7 +25,7 @@ export type CachedSource<T> = {
 export interface ReadCache {
   /**
    * What was parsed of a text that is kept; undefined when it has to be read or parsed. Whether it may be served, the
-   * caller decides. Most requests need no more, and this takes a tenth of the time.
+   * caller decides. Most requests need no more, and so no promise.
    */
   peek<T extends object>(key: string): T | undefined
   /** Null when there is no such text. */

@@ -49,7 +49,7 @@ export function createPrismaRead(prisma: Pick<PrismaClient, '$queryRawUnsafe'>):
   })
 }
 
-/** Requests that arrive together cost the database, and this process, little more than one. */
+/** For requests that arrive together: one way to the database and back, instead of one each. */
 function readTogether(readRows: ReadRows): ReadText {
   const loaders = new Map<PreparedRead, DataLoader<string, string | null>>()
   return (read, id) => {

@@ -1,5 +1,5 @@
 import type { Gateway } from '../gateway.ts'
-import { withOneRetry } from '../store/sql/retry.ts'
+import { withConflictRetries } from '../store/sql/with-conflict-retries.ts'
 import { announce, type SessionChange } from './changes.ts'
 import { invalidate } from './invalidate.ts'
 import { type EndedSession, SessionRows } from './rows.ts'
@@ -14,7 +14,7 @@ type Options = {
 }
 
 /**
- * Runs a transaction that changes sessions, twice if another one gets in its way. Once it is committed, the grants of
+ * Runs a transaction that changes sessions, again if another one gets in its way. Once it is committed, the grants of
  * ended sessions are revoked and clients are told.
  * @returns what the work returned
  */
@@ -24,7 +24,7 @@ export async function withSessionChanges<T>(
   work: (rows: SessionRows) => Promise<T>,
 ): Promise<T> {
   const { stores, atproto, runtime } = parts
-  const { rows, result } = await withOneRetry(() => transact(parts, groups, work))
+  const { rows, result } = await withConflictRetries(() => transact(parts, groups, work))
   if (rows.changedIds.size > 0) runtime.logger.debug({ sessionIds: [...rows.changedIds] }, 'sessions changed')
   if (!revokesLater) for (const { grantId } of rows.ended) atproto.revocations.revokeSoon(grantId)
   const changes = rows.announcements.length > 0 ? rows.announcements : changesOf(rows.ended)

@@ -3,6 +3,7 @@ import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import {
   authorizeHere,
   enterHandle,
+  keepFromListening,
   loseAnswers,
   noticeOf,
   settled,
@@ -153,6 +154,7 @@ describeBrowser('the account switcher, in Chromium', () => {
   it('notices that the session was ended from elsewhere, and shows nothing of it any more', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await keepFromListening(page)
     await page.goto(atgate.url)
     await showsAccounts(page, ['alice.test', 'BOB.TEST'])
     // Without a word to the page, as when a backup is restored.

@@ -5,7 +5,7 @@ import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { allowOnPds, refuseOnPds, signInOnPds } from '../support/chromium.ts'
 import { openSites } from '../support/example-frontend.ts'
 import { createDeveloperToken } from '../support/flows.ts'
-import { signedIn } from '../support/portal.ts'
+import { keepFromListening, signedIn } from '../support/portal.ts'
 
 const NOTES = 'repo:com.example.note'
 
@@ -83,9 +83,9 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
   it('shows that the session has ended when the gateway says ACCOUNT_CHANGED', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
+    await keepFromListening(page)
     await page.goto(frontend)
     await shows(page, 'alice.test')
-    // Nobody is told of it, so only the next request can tell.
     await atgate.gateway.stores.db.session.deleteMany()
     await press(page, 'Developer tokens')
     await showsNobody(page)
@@ -152,11 +152,11 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
   it('offers the other accounts when its own was signed out elsewhere, and does nothing as them before that', async () => {
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test', 'bob.test'])
+    await keepFromListening(page)
     await page.goto(frontend)
     await shows(page, 'bob.test')
     const { db } = atgate.gateway.stores
     const { did } = await db.account.findFirstOrThrow({ where: { handle: 'bob.test' } })
-    // Nobody is told of it, so only the next request can tell.
     await db.session.deleteMany({ where: { did } })
     await press(page, 'New developer token')
     await shows(page, 'Choose an account')
@@ -169,11 +169,7 @@ describeBrowser.each(['apollo', 'urql'])('a frontend with %s on an origin of its
     const { page, context, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    await page.route('**/graphql*', async (route) => {
-      const request = route.request()
-      if (`${request.url()} ${request.postData()}`.includes('sessionChanged')) await ended
-      await route.continue()
-    })
+    await keepFromListening(page, ended)
     await page.goto(frontend)
     await shows(page, 'alice.test')
     await atgate.gateway.stores.db.session.deleteMany()

@@ -4,7 +4,15 @@ import { LogoutAllDocument, RevokeSessionDocument } from '../../web/generated/gr
 import { describeBrowser, useScene } from '../support/browser-suite.ts'
 import { currentUserOf } from '../support/flows.ts'
 import { createHttpBrowser } from '../support/http-browser.ts'
-import { authorizeHere, enterHandle, noticeOf, showsAccounts, signedIn, whoIn } from '../support/portal.ts'
+import {
+  authorizeHere,
+  enterHandle,
+  keepFromListening,
+  noticeOf,
+  showsAccounts,
+  signedIn,
+  whoIn,
+} from '../support/portal.ts'
 import { signIn } from '../support/sign-in.ts'
 
 describeBrowser('two tabs of one browser', () => {
@@ -156,10 +164,7 @@ describeBrowser('two tabs of one browser', () => {
     const { context, page, atgate } = scene
     await signedIn(context, atgate.url, ['alice.test'])
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    await page.route('**/graphql', async (route) => {
-      if (route.request().headers().accept?.startsWith('text/event-stream')) await ended
-      await route.continue()
-    })
+    await keepFromListening(page, ended)
     await page.goto(atgate.url)
     await whoIn(page).getByText('alice.test').waitFor()
     await atgate.gateway.stores.db.session.deleteMany()

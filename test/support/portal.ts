@@ -93,3 +93,12 @@ function handleIn(row: string): string {
   const handle = /\w+\.test/.exec(row)?.[0] ?? row
   return row.includes('Active') ? handle.toUpperCase() : handle
 }
+
+/** Keeps the page from listening to changes for a time, or for good: until then its own queries alone tell it of one. */
+export async function keepFromListening(page: Page, until: Promise<void> = new Promise(() => {})): Promise<void> {
+  await page.route('**/graphql*', async (route) => {
+    const request = route.request()
+    if (`${request.url()} ${request.postData()}`.includes('sessionChanged')) await until
+    await route.continue()
+  })
+}

@@ -59,6 +59,8 @@ export default defineConfig(({ mode }) => ({
     // On a busy machine a test of pages takes six times as long as by itself.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What comes soon by itself may take seconds then. Vitest's own default is one.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,

@@ -71,7 +71,7 @@ it('starts with no configuration, answers, and stops cleanly on SIGTERM, whateve
   expect((await fetch(`${url}/readyz`)).status).toBe(503)
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
   expect((await fetch(`${url}/oauth-client-metadata.json`)).status).toBe(200)
-  await expect.poll(() => isOpen(port), { timeout: 15_000 }).toBe(false)
+  await expect.poll(() => isOpen(port)).toBe(false)
   expect(await halfSent?.isClosed()).toMatch(/^HTTP\/1.1 503 /)
   await Promise.all([silent?.isClosed(), kept?.isClosed()])
   expect(await gateway.exitCode()).toBe(0)

@@ -31,7 +31,7 @@ it('a source is opened once for all who listen, and closed by the last to leave'
   expect(open).toHaveBeenCalledTimes(1)
   expect(close).not.toHaveBeenCalled()
   leaveTwo()
-  await vi.waitFor(() => expect(close).toHaveBeenCalledTimes(1))
+  await expect.poll(() => close).toHaveBeenCalledTimes(1)
 })
 
 it('sources of other keys are others, and one that was closed is opened again', async () => {
@@ -41,7 +41,7 @@ it('sources of other keys are others, and one that was closed is opened again', 
   await sources.join('two', open, () => undefined)
   expect(open).toHaveBeenCalledTimes(2)
   leave()
-  await vi.waitFor(() => expect(close).toHaveBeenCalledTimes(1))
+  await expect.poll(() => close).toHaveBeenCalledTimes(1)
   await sources.join('one', open, () => undefined)
   expect(open).toHaveBeenCalledTimes(3)
 })

@@ -47,7 +47,7 @@ describe.runIf(mayRun)('the Redis store, over a cluster', () => {
     await cluster.nodes[index]?.start()
     await works()
     await expect
-      .poll(() => lines.map(({ msg }) => msg), { timeout: 15_000 })
+      .poll(() => lines.map(({ msg }) => msg))
       .toEqual(['ephemeral store not reachable', 'ephemeral store reachable again'])
     await store.close()
   })
@@ -69,7 +69,7 @@ describe.runIf(mayRun)('the Redis store, over a cluster', () => {
     for (const node of cluster.nodes) await node.start()
     await works()
     await expect
-      .poll(() => lines.map(({ msg }) => msg), { timeout: 15_000 })
+      .poll(() => lines.map(({ msg }) => msg))
       .toEqual(['ephemeral store not reachable', 'ephemeral store reachable again'])
     await store.close()
   })

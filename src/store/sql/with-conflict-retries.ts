@@ -4,7 +4,7 @@ import { Prisma } from './generated/client.ts'
 
 /**
  * The pause lets the other transaction take what it has waited for: one that begins at once may get it first, and meets
- * the other a second time. PostgreSQL ends a deadlock after a second, so a caller waits for three at most.
+ * the other a second time. PostgreSQL finds a deadlock after a second, so three in a row take three.
  */
 const RETRIES = { retries: 2, minTimeout: 20, factor: 3, randomize: true }
 

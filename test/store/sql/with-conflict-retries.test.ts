@@ -5,7 +5,7 @@ import { fixture } from '../../support/fixtures.ts'
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts'
 
 it('runs a transaction once whatever else it fails with', async () => {
-  const transaction = vi.fn(() => Promise.reject(new TypeError('a mistake')))
+  const transaction = vi.fn(() => Promise.reject(new Error('a mistake')))
   await expect(withConflictRetries(transaction)).rejects.toThrow('a mistake')
   expect(transaction).toHaveBeenCalledTimes(1)
 })

@@ -47,7 +47,7 @@ it('without the ephemeral store it is alive and not ready, and ready again when 
   await expectNotReady(/^The ephemeral store does not answer/)
   expect((await ask('/healthz')).status).toBe(200)
   ephemeral.ping = ping
-  await expect.poll(async () => (await ask('/readyz')).status).toBe(200)
+  await expect.poll(async () => (await ask('/readyz')).status, { timeout: 5000 }).toBe(200)
 })
 
 it('with a store that hangs it says so in time', async () => {

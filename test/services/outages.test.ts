@@ -57,10 +57,10 @@ describeGateway('outages', () => {
     for (const breakLine of ['cut', 'stall'] as const) {
       await expect.poll(readiness).toEqual([200, null])
       line()[breakLine]()
-      await expect.poll(readiness).toEqual([503, message])
+      await expect.poll(readiness, { timeout: 10_000 }).toEqual([503, message])
       expect((await browser.send('/healthz')).status).toBe(200)
       line().restore()
-      await expect.poll(readiness).toEqual([200, null])
+      await expect.poll(readiness, { timeout: 10_000 }).toEqual([200, null])
     }
   })
 
@@ -102,7 +102,7 @@ describeGateway('outages', () => {
       expect([await verify(), await token()]).toEqual([[503, null, null], 503])
       expect(await jwks()).toBe(200)
       postgres.restore()
-      await expect.poll(verify).toEqual([200, 'alice.test', null])
+      await expect.poll(verify, { timeout: 10_000 }).toEqual([200, 'alice.test', null])
     }
     // Redis has no part in it.
     redis.cut()

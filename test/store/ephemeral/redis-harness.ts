@@ -94,7 +94,7 @@ export async function openLoggedStore(place: RedisPlace, servers: readonly strin
     keys: openRedisKeys(keyPrefix, servers),
     lines,
     works: () => expect.poll(() => useOnce().catch(String), { timeout: 30_000 }).toBe('works'),
-    failsSoon: () => expect.poll(failures).toBeGreaterThan(0),
+    failsSoon: () => expect.poll(failures, { timeout: 10_000 }).toBeGreaterThan(0),
     async listensAt() {
       const counts = servers.map(async (url) => {
         const redis = new Redis(url)

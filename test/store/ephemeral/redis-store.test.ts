@@ -59,11 +59,11 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     const startedAt = performance.now()
     for (const ask of operations(store)) await expect(ask()).rejects.toMatchObject(unavailable)
     expect(performance.now() - startedAt).toBeLessThan(3000)
-    await expect.poll(() => lines.join()).toContain('not reachable')
+    await expect.poll(() => lines.join(), { timeout: 5000 }).toContain('not reachable')
 
     proxy.restore()
-    await expect.poll(() => store.get('key').catch(String)).toBe('value')
-    await expect.poll(() => hears(store, heard)).toContain('message')
+    await expect.poll(() => store.get('key').catch(String), { timeout: 5000 }).toBe('value')
+    await expect.poll(() => hears(store, heard), { timeout: 5000 }).toContain('message')
     expect(lines.filter((line) => line.includes('not reachable'))).toHaveLength(1)
     expect(lines.filter((line) => line.includes('reachable again'))).toHaveLength(1)
   })
@@ -79,8 +79,8 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     const startedAt = performance.now()
     await Promise.all(operations(store).map((ask) => expect(ask()).rejects.toMatchObject(unavailable)))
     expect(performance.now() - startedAt).toBeLessThan(3000)
-    await expect.poll(() => store.get('key').catch(String)).toBe('value')
-    await expect.poll(() => hears(store, heard)).toContain('message')
+    await expect.poll(() => store.get('key').catch(String), { timeout: 5000 }).toBe('value')
+    await expect.poll(() => hears(store, heard), { timeout: 10_000 }).toContain('message')
   })
 
   it('forgets a channel that was left meanwhile, and keeps the others', async ({ expect, onTestFinished }) => {
@@ -96,7 +96,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     await leave[0]?.()
     await expect(store.subscribe('refused', () => undefined)).rejects.toMatchObject(unavailable)
     proxy.restore()
-    await expect.poll(() => hears(store, heard).catch(String)).toContain('message')
+    await expect.poll(() => hears(store, heard).catch(String), { timeout: 5000 }).toContain('message')
     await expect.poll(listening).toEqual([`${keyPrefix}channel`, `${keyPrefix}stalled`])
 
     proxy.stall()
@@ -104,8 +104,8 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     await expect(store.subscribe('refused', () => undefined)).rejects.toMatchObject(unavailable)
     proxy.restore()
     heard.length = 0
-    await expect.poll(() => hears(store, heard).catch(String)).toContain('message')
-    await expect.poll(listening).toEqual([`${keyPrefix}channel`])
+    await expect.poll(() => hears(store, heard).catch(String), { timeout: 10_000 }).toContain('message')
+    await expect.poll(listening, { timeout: 10_000 }).toEqual([`${keyPrefix}channel`])
   })
 
   it('refuses to listen, also to a channel that others listen to', async ({ expect, onTestFinished }) => {
@@ -125,7 +125,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
       )
       .toBe('SERVICE_UNAVAILABLE')
     proxy.restore()
-    await expect.poll(() => hears(store, heard).catch(String)).toContain('message')
+    await expect.poll(() => hears(store, heard).catch(String), { timeout: 5000 }).toContain('message')
   })
 
   it('counts for all replicas, and each by itself while Redis is away', async ({ expect, onTestFinished }) => {
@@ -145,7 +145,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     expect(await counter.consume('other')).toBe(0)
 
     proxy.restore()
-    await expect.poll(() => store.ping().then(() => 'there', String)).toBe('there')
+    await expect.poll(() => store.ping().then(() => 'there', String), { timeout: 5000 }).toBe('there')
     await client.del(`${keyPrefix}limit:starts:key`)
     expect(await counter.consume('key')).toBe(0)
   })
@@ -165,7 +165,7 @@ describe.skipIf(!inject('services').redis).concurrent('the Redis store, while Re
     const { store } = await open(onTestFinished, url)
     for (const ask of operations(store)) await expect(ask()).rejects.toMatchObject(unavailable)
     proxy.restore()
-    await expect.poll(() => store.ping().then(() => 'there', String)).toBe('there')
+    await expect.poll(() => store.ping().then(() => 'there', String), { timeout: 5000 }).toBe('there')
   })
 })
 
